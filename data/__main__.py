@@ -1,0 +1,9 @@
+"""python -m data: inspect."""
+
+import sys
+
+from data.cli import run_command
+from data.commands import COMMANDS
+
+if __name__ == "__main__":
+    sys.exit(run_command("data", COMMANDS))

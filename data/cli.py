@@ -1,0 +1,96 @@
+"""The frame of every command line here: frozen dataclasses in, an exit code out, a user's mistake in one line."""
+
+import contextlib
+import io
+import json
+import logging
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+
+from data.errors import UserError
+
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """A frozen dataclass whose fields are the options and whose docstring is the help."""
+
+    def run(self) -> int: ...
+
+
+def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] | None = None) -> int:
+    """Parse `argv` into one of `commands` and run it.
+
+    Returns the exit code: 0 done, 1 the answer is no, 2 the words or the input are wrong, 130 interrupted.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _parse(package, commands, arguments).run()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; what was written so far is kept", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parse(package: str, commands: Mapping[str, type], arguments: list[str]) -> Command:
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            command: Command = tyro.extras.subcommand_cli_from_dict(
+                dict(commands),
+                prog=f"python -m {package}",
+                args=arguments,
+                config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+            return command
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        words = arguments[0] if arguments and arguments[0] in commands else ""
+        raise UserError(f"{_one_line(complaint.getvalue())} (help: {' '.join(f'python -m {package} {words}'.split())} --help)") from None
+
+
+def _one_line(box: str) -> str:
+    """The text of tyro's framed message without its frame and without its pointer to the help."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)  # colours, when standard output is a terminal
+    words = re.sub(r"[╭╮╰╯│─]+|-{8,}", " ", " ".join(plain.splitlines()[1:])).split()
+    return re.split(r"Argument helptext|For full helptext", " ".join(words))[0].strip()
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """A bar on standard error, so that standard output is the result alone; call `advance(completed, note)`.
+
+    It appears with the first progress, so that a mistake found before is still told in one line.
+    """
+    bar = Progress(*Progress.get_default_columns(), "{task.fields[note]}", console=Console(stderr=True))
+    task = bar.add_task(what, total=total, note="")
+
+    def advance(completed: int, note: str) -> None:
+        bar.start()
+        bar.update(task, completed=completed, note=note)
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def print_json(values: Mapping[str, Any]) -> None:
+    """`--json`: one object on the last line of standard output."""
+    print(json.dumps(values, sort_keys=True))
+
+
+def terminal_width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns

@@ -1,0 +1,128 @@
+"""What is kept of a demonstration: the field table that the writer, the reader and the README share."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import IntEnum, StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Source(IntEnum):
+    """Who chose the executed action."""
+
+    HUMAN = 0
+    POLICY = 1
+    SCRIPTED = 2
+
+
+class Phase(IntEnum):
+    """Who drives now; stored per step, so the numbers are part of the file format."""
+
+    READY = 0
+    HUMAN = 1
+    POLICY = 2
+    ASKING = 3
+    PAUSED = 4
+    QUIT = 5
+
+
+class Outcome(StrEnum):
+    """How an episode ended. Everything is kept; training takes what is not discarded or partial."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DISCARDED = "discarded"
+    PARTIAL = "partial"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One per-step dataset. `shape` names the axes: T steps, A action width, S state width, K stick width."""
+
+    name: str
+    dtype: str
+    shape: tuple[str, ...]
+    unit: str
+    meaning: str
+
+
+STEP_FIELDS: tuple[Field, ...] = (
+    Field("actions", "float32", ("T", "A"), "-1…1", "the action that was executed, after clipping"),
+    Field("rewards", "float32", ("T",), "", "reward of the step"),
+    Field("dones", "int64", ("T",), "0/1", "1 on the last step of the episode"),
+    Field("states", "float64", ("T", "1+nq+nv"), "MuJoCo", "robomimic's [time, qpos, qvel] before the action"),
+    Field("sim_state", "float64", ("T+1", "S"), "MuJoCo", "mjSTATE_INTEGRATION before each action and at the end: exact"),
+    Field("labels", "float32", ("T", "A"), "-1…1", "the demonstrator's answer for this state; NaN where none was asked for"),
+    Field("policy_actions", "float32", ("T", "A"), "-1…1", "what the policy proposed; NaN where no policy ran"),
+    Field("source", "uint8", ("T",), "enum", "who chose the action: 0 human, 1 policy, 2 scripted"),
+    Field("phase", "uint8", ("T",), "enum", "1 human drives, 2 policy drives, 3 policy asked"),
+    Field("interventions", "uint8", ("T",), "0/1", "a demonstrator's action replaced the policy's"),
+    Field("policy_acting", "uint8", ("T",), "0/1", "the policy's action was executed"),
+    Field("user_acting", "uint8", ("T",), "0/1", "the demonstrator's action was executed"),
+    Field("gate_scores", "float32", ("T",), "gate", "the gate's doubt about this state; NaN where no gate ran"),
+    Field("stick", "float32", ("T", "K"), "-1…1", "raw device: 6 axes, then 15 buttons (1 = held or tapped)"),
+    Field("time_s", "float64", ("T",), "s", "monotonic time of the tick since the episode began"),
+    Field("decision_latency_s", "float32", ("T",), "s", "from the question to the answer; NaN where none was asked"),
+)
+OBS_GROUPS = ("obs", "final_obs")
+
+
+@dataclass(frozen=True)
+class EpisodeMeta:
+    """The attributes of an episode."""
+
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    seed: int
+    outcome: Outcome
+    operator: str
+    task: str = ""
+    behaviour_mode: str = ""
+    control_hz: float = 20.0
+    late_ticks: int = 0
+    max_lateness_s: float = 0.0
+    clock: str = "real"
+    parent: int = -1
+    branch_step: int = -1
+    dagger_round: int = -1
+    model_xml: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def success(self) -> bool:
+        return self.outcome is Outcome.SUCCESS
+
+    def to_attrs(self) -> dict[str, Any]:
+        """Plain HDF5 attributes; mappings become JSON text."""
+        attrs = {k: json.dumps(v, sort_keys=True) if isinstance(v, Mapping) else v for k, v in asdict(self).items()}
+        attrs["outcome"] = str(self.outcome)
+        attrs["success"] = self.success
+        return attrs
+
+    @classmethod
+    def from_attrs(cls, attrs: Mapping[str, Any]) -> "EpisodeMeta":
+        """Inverse of `to_attrs`; raises KeyError or ValueError for attributes that are not an episode's."""
+        values: dict[str, Any] = {}
+        for f in fields(cls):
+            raw = attrs[f.name]
+            if f.name in ("env_kwargs", "settings", "versions"):
+                values[f.name] = json.loads(raw)
+            elif f.name == "outcome":
+                values[f.name] = Outcome(raw)
+            elif isinstance(f.default, bool | int | float):
+                values[f.name] = type(f.default)(raw)
+            else:
+                values[f.name] = int(raw) if f.name == "seed" else str(raw)
+        return cls(**values)
+
+
+def field_table() -> str:
+    """The field table as Markdown, for the README."""
+    rows = ["| field | dtype | shape | unit | meaning |", "| --- | --- | --- | --- | --- |"]
+    rows += [f"| `{f.name}` | {f.dtype} | ({', '.join(f.shape)}) | {f.unit} | {f.meaning} |" for f in STEP_FIELDS]
+    return "\n".join(rows)

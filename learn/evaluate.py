@@ -1,0 +1,223 @@
+"""How good a policy is: seeded rollouts, counted with an interval."""
+
+import math
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from data.errors import UserError, one_of
+from learn.policy import BCPolicy, PolicyConfig
+from learn.threads import torch_threads
+from teleop.envs import make_env
+
+Z_95 = 1.959963984540054  # standard normal quantile at 0.975
+Observation = Mapping[str, NDArray[np.generic]]
+Env = gymnasium.Env[Any, Any]
+MakeEnv = Callable[..., Env]
+OnStep = Callable[[Observation, NDArray[np.float32], Mapping[str, Any]], None]
+
+
+class Actor(Protocol):
+    """Whatever answers an observation with an action chunk (chunk, A) in [-1, 1]."""
+
+    def act(self, obs: Observation, mode: int | None = None) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One evaluated episode: `length` in steps, `total_reward` undiscounted."""
+
+    seed: int
+    success: bool
+    length: int
+    total_reward: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Rollouts of one policy; `ci_low` to `ci_high` is Wilson's 95 % interval of the success rate."""
+
+    env: str
+    policy: str
+    rollouts: tuple[Rollout, ...]
+    seconds: float
+
+    @property
+    def episodes(self) -> int:
+        return len(self.rollouts)
+
+    @property
+    def successes(self) -> int:
+        return sum(r.success for r in self.rollouts)
+
+    @property
+    def success_rate(self) -> float:
+        return self.successes / self.episodes
+
+    @property
+    def ci_low(self) -> float:
+        return wilson(self.successes, self.episodes)[0]
+
+    @property
+    def ci_high(self) -> float:
+        return wilson(self.successes, self.episodes)[1]
+
+    @property
+    def mean_return(self) -> float:
+        return math.fsum(r.total_reward for r in self.rollouts) / self.episodes
+
+    def summary(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        names = ("success_rate", "ci_low", "ci_high", "episodes", "mean_return", "seconds", "policy", "env")
+        return {name: getattr(self, name) for name in names}
+
+
+def evaluate(
+    policy: BCPolicy,
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    episodes: int,
+    seed: int,
+    workers: int = 1,
+    *,
+    progress: Callable[[Rollout], None] | None = None,
+    make: MakeEnv = make_env,
+) -> Evaluation:
+    """Roll `policy` out; episode i starts from `env.reset(seed=seed + i)`, so any number of workers gives the same results.
+
+    Each worker is a process with its own env and one torch thread (the number of threads changes sums in the last
+    bit). `make(env_id, **env_kwargs)` must be a module's function. `progress` is called with each episode, in order.
+    """
+    if episodes < 1 or workers < 1 or seed < 0:
+        raise UserError(f"--episodes {episodes} --workers {workers} --seed {seed}: give at least 1, 1 and 0")
+    started = time.perf_counter()
+    kwargs = _without_unused_cameras(policy, env_kwargs)
+    with closing(make(env_id, **kwargs)) as env:
+        check_policy_fits(policy, env, env_id)
+    task = _Task(policy.config, {k: v.cpu().numpy() for k, v in policy.state_dict().items()}, env_id, kwargs, make)
+    seeds = range(seed, seed + episodes)
+    source = _in_this_process(task, seeds) if workers == 1 else _in_processes(task, seeds, min(workers, episodes))
+    rollouts = []
+    for done in source:
+        rollouts.append(done)
+        if progress is not None:
+            progress(done)
+    return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started)
+
+
+def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -> Rollout:
+    """One episode from `env.reset(seed=seed)` to its first success or its end.
+
+    `on_step(obs, action, info)` is called after every step with the observation the action answered: draw frames there.
+    """
+    obs, _ = env.reset(seed=seed)
+    total_reward, length, success, ended = 0.0, 0, False, False
+    while not (success or ended):
+        action = policy.act(obs)[0]
+        after, reward, terminated, truncated, info = env.step(action)
+        total_reward, length = total_reward + float(reward), length + 1
+        success, ended = bool(info.get("success", False)), terminated or truncated
+        if on_step is not None:
+            on_step(obs, action, info)
+        obs = after
+    return Rollout(seed, success, length, total_reward)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson 1927), within [0, 1]; (0, 1) when nothing was tried."""
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}")
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = successes / n, Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    # At 0 and n the formula is exactly 0 and 1; rounding must not say otherwise.
+    return 0.0 if successes == 0 else middle - half, 1.0 if successes == n else middle + half
+
+
+def check_policy_fits(policy: BCPolicy, env: Env, env_id: str, trained_env_id: str | None = None) -> None:
+    """Refuse an env whose observations or actions are not the policy's.
+
+    With `trained_env_id` the env must also be the one the policy was trained in; leave it out where the user chose
+    another env on purpose.
+    """
+    config = policy.config
+    if trained_env_id is not None and trained_env_id != env_id:
+        raise UserError(f"the policy was trained in {trained_env_id}, this is {env_id}; train one here or give --env {trained_env_id}")
+    if not isinstance(env.observation_space, gymnasium.spaces.Dict):
+        raise UserError(f"{env_id} observes {env.observation_space}, the policy needs a Dict with {one_of(config.obs_keys)}")
+    spaces = env.observation_space.spaces
+    missing = [key for key in config.obs_keys if key not in spaces]
+    if missing:
+        raise UserError(f"the policy needs {one_of(missing)}, which {env_id} does not observe; it has: {one_of(spaces)}")
+    for key, width in zip(config.obs_keys, config.obs_dims, strict=True):
+        if math.prod(spaces[key].shape or ()) != width:
+            raise UserError(f"the policy was trained with {key} of width {width}, {env_id} has shape {spaces[key].shape}")
+    if env.action_space.shape != (config.action_dim,):
+        raise UserError(f"the policy gives {config.action_dim} numbers per action, {env_id} takes {env.action_space}")
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All that a worker needs, as plain data."""
+
+    config: PolicyConfig
+    weights: Mapping[str, NDArray[np.generic]]
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    make: MakeEnv
+
+    def policy(self) -> BCPolicy:
+        policy = BCPolicy(self.config)
+        policy.load_state_dict({name: torch.from_numpy(value) for name, value in self.weights.items()})
+        return policy.eval()
+
+
+def _without_unused_cameras(policy: BCPolicy, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Recording with cameras must not make every evaluated step of a low-dimensional policy draw them."""
+    kwargs = dict(env_kwargs)
+    if "cameras" in kwargs:
+        kwargs["cameras"] = [name for name in kwargs["cameras"] if f"{name}_image" in policy.config.obs_keys]
+    return kwargs
+
+
+def _in_this_process(task: _Task, seeds: Iterable[int]) -> Iterator[Rollout]:
+    policy = task.policy()
+    with torch_threads(1), closing(task.make(task.env_id, **task.env_kwargs)) as env:
+        for seed in seeds:
+            yield rollout(policy, env, seed)
+
+
+def _in_processes(task: _Task, seeds: Iterable[int], workers: int) -> Iterator[Rollout]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(task,))
+    try:
+        yield from pool.map(_rollout_in_worker, seeds)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+# A worker process's own policy and env, made once by the pool's initializer.
+_worker: list[tuple[BCPolicy, Env]] = []
+
+
+def _start_worker(task: _Task) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    torch.set_num_threads(1)
+    _worker.append((task.policy(), task.make(task.env_id, **task.env_kwargs)))
+
+
+def _rollout_in_worker(seed: int) -> Rollout:
+    policy, env = _worker[0]
+    return rollout(policy, env, seed)

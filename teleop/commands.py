@@ -1,0 +1,218 @@
+"""The commands of `python -m teleop`."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import teleop
+from data.cli import progress_bar, terminal_width
+from data.errors import UserError
+from data.session import Session
+from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
+from teleop.devices import DeviceName, has_display
+from teleop.devices.scripted import OperatorConfig
+from teleop.loop import LoopConfig, LoopReport
+from teleop.window import start_pygame
+
+SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
+RECORDINGS = Path("data") / "recordings"
+SCRIPTED_EPISODES = 10
+
+
+def _new_session() -> Path:
+    return RECORDINGS / datetime.now().strftime("%Y-%m-%d-%H%M%S")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Drive the arm and keep what you did. The window shows the keys; without a display the scripted operator drives."""
+
+    env: str = "PandaLift-v0"
+    """environment id; python -m teleop envs lists them"""
+    session: Path = field(default_factory=_new_session)
+    """session folder, made when missing, gone on with when not"""
+    device: DeviceName = "auto"
+    """auto: a gamepad, else the keyboard, else (no display) the scripted operator"""
+    episodes: int | None = None
+    """stop after this many kept episodes (default: until you quit; 10 for the scripted operator)"""
+    mode: str = ""
+    """behaviour mode to tag episodes with; the D-pad changes it"""
+    cameras: tuple[str, ...] = ()
+    """cameras to record, e.g. front wrist"""
+    image_size: int = 84
+    """pixels of the recorded square images"""
+    headless: bool = False
+    """no window"""
+    seed: int = 0
+    """first seed; episode k starts from seed + k"""
+    auto_stop: bool = True
+    """end the episode when success has held for 10 ticks"""
+    max_seconds: float = 60.0
+    """longest episode"""
+    skill: float = 1.0
+    """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
+
+    def run(self) -> int:
+        self._check()
+        Session.check_path(self.session)
+        env_kwargs = {"cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else {}
+        operator = OperatorConfig(skill=self.skill)
+        # Every sitting of a scripted operator is another person's day: its seed goes on with the session.
+        config = CockpitConfig(
+            self.env,
+            env_kwargs,
+            self.device,
+            self.headless,
+            self.seed + Session(self.session).next_number(),
+            self.max_seconds,
+            operator=operator,
+        )
+        with open_cockpit(config) as cockpit:
+            print(cockpit.why)
+            self._drive(cockpit, Session.create(self.session))
+        return 0
+
+    def _check(self) -> None:
+        if self.episodes is not None and self.episodes < 1:
+            raise UserError(f"--episodes {self.episodes} is not a count; give 1 or more")
+        if not 1.0 <= self.max_seconds <= 3600.0:
+            raise UserError(f"--max-seconds {self.max_seconds} is outside 1 … 3600; give the longest episode in seconds")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed} is negative; give 0 or more")
+        if not 8 <= self.image_size <= 960:
+            raise UserError(f"--image-size {self.image_size} is outside 8 … 960; give the pixels of one side")
+        if not 0.0 <= self.skill <= 2.0:
+            raise UserError(f"--skill {self.skill} is outside 0 (clumsy) … 2 (clean); give a number in between")
+
+    def _drive(self, cockpit: Cockpit, session: Session) -> None:
+        scripted = cockpit.clock.kind == "simulated"
+        wished = SCRIPTED_EPISODES if scripted and self.episodes is None else self.episodes
+        config = LoopConfig(
+            mapping=cockpit.config.mapping, episodes=wished, hold_ticks=10 if self.auto_stop else 0, mode=self.mode, seed=self.seed
+        )
+        with contextlib.ExitStack() as stack:
+            loop = cockpit.loop(session, config, on_episode=_progress(stack, wished) if scripted else None)
+            stack.callback(lambda: _print_kept(loop.report, session, real=not scripted))  # also after Ctrl-C
+            loop.run()
+
+
+def _print_kept(report: LoopReport, session: Session, *, real: bool) -> None:
+    late = f", {report.late_ticks} late ticks" if real else ""
+    print(f"kept {len(report.kept)} episodes ({report.successes} successes, {report.steps} steps{late}) in {session.path}")
+
+
+def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[LoopReport], None]:
+    advance = stack.enter_context(progress_bar("recording", wished))
+    return lambda report: advance(report.counted, f"{report.successes} ok")
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Play an episode again: in a window, as a video, or as a bit-exact check (exit 1 when a bit differs)."""
+
+    session: tyro.conf.Positional[SESSION]
+    episode: int | None = None
+    """which episode (default: all with --verify, else the last)"""
+    verify: bool = False
+    """step the recorded actions and compare every simulator state bit for bit"""
+    video: Path | None = None
+    """write this .mp4"""
+    camera: Literal["front", "wrist"] = "front"
+    """camera to look through"""
+
+    def run(self) -> int:
+        session = Session.open(self.session)
+        session.env_of()
+        code = self._verify(session) if self.verify else 0
+        if self.video is not None:
+            self._write_video(session, self.video)
+        elif not self.verify:
+            self._play(session)
+        return code
+
+    def _verify(self, session: Session) -> int:
+        from teleop.replay import arm_of, verify
+
+        numbers = [n for n, _ in session.metas()] if self.episode is None else [self.episode]
+        arm, wrong = None, 0
+        for number in numbers:
+            episode = session.read(number, keys=())
+            arm = arm or arm_of(session, episode)
+            verdict = verify(arm, episode)
+            if not verdict.exact:
+                wrong += 1
+                print(f"episode {number}: differs from step {verdict.first_difference} on, by up to {verdict.worst:.3g}")
+        print(f"{len(numbers) - wrong} of {len(numbers)} episodes replay bit for bit")
+        return 1 if wrong else 0
+
+    def _chosen(self, session: Session) -> int:
+        return int(session.episode_paths()[-1].stem) if self.episode is None else self.episode
+
+    def _write_video(self, session: Session, path: Path) -> None:
+        from teleop.envs.panda import CONTROL_HZ
+        from teleop.envs.render import PRETTY
+        from teleop.replay import arm_of, frames
+        from teleop.video import write_video
+
+        number = self._chosen(session)
+        episode = session.read(number, keys=())
+        arm = arm_of(session, episode)
+        count = write_video(path, frames(arm, episode, self.camera, 640, 480, PRETTY), CONTROL_HZ)
+        arm.close()
+        print(f"wrote episode {number} ({count} frames) to {path}")
+
+    def _play(self, session: Session) -> None:
+        from teleop.clock import RealClock
+        from teleop.envs.panda import CONTROL_HZ
+        from teleop.player import play
+        from teleop.replay import arm_of
+
+        if not has_display():
+            raise UserError("there is no display to play on; use --video OUT.mp4 or --verify")
+        episode = session.read(self._chosen(session), keys=())
+        start_pygame(display=True)
+        play(arm_of(session, episode), episode, self._chosen(session), self.camera, RealClock(1.0 / CONTROL_HZ))
+
+
+@dataclass(frozen=True)
+class Devices:
+    """List what can move the sticks here."""
+
+    def run(self) -> int:
+        start_pygame(display=has_display())
+        from teleop.devices.gamepad import gamepads
+
+        pads = gamepads()
+        table = Table("device", "is here", "name")
+        table.add_row("gamepad", "yes" if pads else "no", ", ".join(pads) or "none connected")
+        table.add_row("keyboard", "yes" if has_display() else "no", "in the recorder's window" if has_display() else "needs a display")
+        table.add_row("scripted", "yes", "an expert that moves the sticks")
+        Console(width=terminal_width()).print(table)
+        return 0
+
+
+@dataclass(frozen=True)
+class Envs:
+    """List the environments."""
+
+    def run(self) -> int:
+        from teleop.envs import make_panda
+
+        table = Table("environment", "task", "observation", "longest evaluation")
+        for env_id, (_, max_steps) in teleop.ENV_IDS.items():
+            env, arm = make_panda(env_id, {})
+            keys = ", ".join(f"{k} {v.shape}" for k, v in env.observation_space.spaces.items())  # type: ignore[attr-defined]
+            table.add_row(env_id, arm.task, keys, f"{max_steps} steps")
+            env.close()
+        Console(width=terminal_width()).print(table)
+        return 0
+
+
+COMMANDS: dict[str, type] = {"record": Record, "replay": Replay, "devices": Devices, "envs": Envs}

@@ -1,0 +1,52 @@
+"""PandaLift: pick a cube up from the table."""
+
+import mujoco
+import numpy as np
+
+from teleop.envs.panda import PandaEnv, Vector, quat_xyzw
+
+HALF_M = 0.02
+LIFTED_M = 0.06
+
+
+class PandaLift(PandaEnv):
+    """`object` (10,): cube position (m), cube quaternion xyzw, cube − tool centre point (m).
+
+    Success: the cube's centre is 6 cm above where it lay. The cube starts within ±10 cm of the table's middle,
+    turned by up to ±30° (at 45° it would be a toss-up which way to turn the gripper).
+    """
+
+    task = "pick up the red cube"
+    object_width = 10
+
+    def add_objects(self, world: mujoco.MjsBody) -> None:
+        cube = world.add_body(name="cube")
+        cube.add_freejoint(name="cube")
+        cube.add_geom(
+            name="cube", type=mujoco.mjtGeom.mjGEOM_BOX, size=[HALF_M] * 3, rgba=[0.82, 0.18, 0.16, 1.0], mass=0.08,
+            friction=[1.0, 0.01, 0.001], condim=4,
+        )  # fmt: skip
+
+    def reset_objects(self) -> None:
+        yaw = self.np_random.uniform(-np.pi / 6, np.pi / 6)
+        xy = self.np_random.uniform([0.40, -0.10], [0.60, 0.10])
+        joint = self.model.joint("cube").qposadr[0]
+        self.data.qpos[joint : joint + 7] = [*xy, HALF_M, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+
+    @property
+    def cube_pos_m(self) -> Vector:
+        return np.array(self.data.body("cube").xpos)
+
+    def object_obs(self) -> Vector:
+        cube = self.data.body("cube")
+        return np.concatenate([cube.xpos, quat_xyzw(cube.xmat), cube.xpos - self.tcp_pos_m])
+
+    def is_success(self) -> bool:
+        return bool(self.data.body("cube").xpos[2] > HALF_M + LIFTED_M)
+
+    def dense_reward(self) -> float:
+        if self.is_success():
+            return 1.0
+        reach = 1.0 - np.tanh(5.0 * float(np.linalg.norm(self.cube_pos_m - self.tcp_pos_m)))
+        lifted = np.clip((self.cube_pos_m[2] - HALF_M) / LIFTED_M, 0.0, 1.0)
+        return float(0.4 * reach + 0.6 * lifted)

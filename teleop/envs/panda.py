@@ -1,0 +1,265 @@
+"""The base of every Panda task: actions, observations, exact states, cameras."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UserError, one_of
+from teleop.control import ArmKinematics, IKConfig, Pose, apply_twist, move_by, solve_ik
+from teleop.envs.render import FAST, PRETTY, Camera, Image, Look
+from teleop.envs.robot import PANDA, find_robot_xml, load_robot_spec
+from teleop.envs.scene import PREFIX, build_scene
+
+Vector = NDArray[np.float64]
+Obs = dict[str, NDArray[Any]]
+ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
+CONTROL_HZ = 20
+START_BOX_M = ((0.38, -0.08, 0.13), (0.54, 0.08, 0.28))  # where the tool centre point starts
+STATE_SPEC = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+@dataclass(frozen=True)
+class ArmLimits:
+    """What ±1 means and where the tool centre point may go; base frame, metres and radians."""
+
+    metres_per_step: float = 0.05
+    radians_per_step: float = 0.5
+    lower_m: tuple[float, float, float] = (0.28, -0.35, 0.012)
+    upper_m: tuple[float, float, float] = (0.70, 0.35, 0.45)
+    leash_m: float = 0.08
+
+
+class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
+    """A Franka Panda at a table, driven by Cartesian steps at 20 Hz.
+
+    Action (7,) in [-1, 1]: `(dx, dy, dz, droll, dpitch, dyaw, grip)`, ±0.05 m and ±0.5 rad a step in the base frame
+    (robosuite's OSC_POSE convention), grip −1 open … +1 closed. The step moves the *target* of the arm's position
+    servos; the target lives in `data.ctrl`, so MuJoCo's integration state is the whole state of the environment.
+
+    Observation (Dict of float32): `robot0_eef_pos` (3,) m, `robot0_eef_quat` (4,) xyzw with x ≥ 0,
+    `robot0_gripper_qpos` (2,) m, `robot0_joint_pos` (7,) rad, `object` (n,) as the task says, and per camera
+    `<name>_image` (H, W, 3) uint8.
+
+    Episodes are only truncated; `info["success"]` says whether the task is done now.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012 (Gymnasium's own declaration)
+    task = ""
+    object_width = 0
+
+    def __init__(
+        self,
+        cameras: tuple[str, ...] = (),
+        image_size: int = 84,
+        reward: str = "sparse",
+        render_mode: str | None = None,
+        robot_xml: str | None = None,
+    ) -> None:
+        if reward not in ("sparse", "dense"):
+            raise UserError(f"reward {reward!r} is not known; allowed: sparse, dense")
+        self.render_mode, self.reward_kind, self.robot, self.limits = render_mode, reward, PANDA, ArmLimits()
+        self.cameras, self.image_size, self._ik = tuple(cameras), image_size, IKConfig()
+        self.model = self._compile(robot_xml)
+        self.data = mujoco.MjData(self.model)
+        self._arm = ArmKinematics(self.model, tuple(PREFIX + j for j in self.robot.arm_joints), PREFIX + "tcp")
+        self._find_addresses()
+        self._drawers: dict[tuple[int, int, Look], Camera] = {}
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
+        self.observation_space = self._make_observation_space()
+
+    # -- the task's part -------------------------------------------------------------------------------------------
+
+    def add_objects(self, world: mujoco.MjsBody) -> None:
+        """Add the task's bodies to the scene."""
+
+    def reset_objects(self) -> None:
+        """Place the task's bodies, with `self.np_random`."""
+
+    def object_obs(self) -> Vector:
+        """(object_width,) what the policy may know of the task's bodies."""
+        raise NotImplementedError
+
+    def is_success(self) -> bool:
+        raise NotImplementedError
+
+    def dense_reward(self) -> float:
+        """In [0, 1], 1 at success."""
+        raise NotImplementedError
+
+    # -- Gymnasium -------------------------------------------------------------------------------------------------
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Obs, dict[str, Any]]:
+        super().reset(seed=seed)
+        mujoco.mj_resetData(self.model, self.data)
+        start = Pose(self.np_random.uniform(*START_BOX_M), self._arm.pose(self._posture).rot)
+        q, _ = solve_ik(self._arm, self._posture, start, self._posture, IKConfig(iterations=100))
+        self.data.qpos[self._arm_qpos] = self.data.ctrl[self._arm_ctrl] = q
+        self.data.qpos[self._finger_qpos] = self.model.jnt_range[self._finger_joints, 1]
+        self.data.ctrl[self._gripper_ctrl] = self.robot.gripper_open_ctrl
+        self.reset_objects()
+        mujoco.mj_forward(self.model, self.data)
+        return self.observe(), {"success": self.is_success()}
+
+    def step(self, action: NDArray[np.float32]) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
+        if not np.all(np.isfinite(action)):
+            raise ValueError(f"action {action} is not finite; actions are 7 numbers in [-1, 1]")
+        self._set_targets(np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0))
+        mujoco.mj_step(self.model, self.data, self._substeps)
+        self._refresh()
+        success = self.is_success()
+        reward = self.dense_reward() if self.reward_kind == "dense" else float(success)
+        return self.observe(), reward, False, False, {"success": success}
+
+    def render(self) -> Image | None:
+        if self.render_mode != "rgb_array":
+            return None
+        return self.draw("front", 640, 480, PRETTY)
+
+    def close(self) -> None:
+        for drawer in self._drawers.values():
+            drawer.close()
+        self._drawers.clear()
+
+    # -- exact states ----------------------------------------------------------------------------------------------
+
+    def sim_state(self) -> Vector:
+        """mjSTATE_INTEGRATION (S,): everything the next step depends on."""
+        state = np.empty(mujoco.mj_stateSize(self.model, STATE_SPEC))
+        mujoco.mj_getState(self.model, self.data, state, STATE_SPEC)
+        return state
+
+    def restore(self, state: Vector) -> Obs:
+        """Put back a state from `sim_state`; the same actions then give the same states to the bit."""
+        size = mujoco.mj_stateSize(self.model, STATE_SPEC)
+        if state.shape != (size,):
+            raise UserError(
+                f"this simulator state has {state.shape} numbers, {type(self).__name__} needs ({size},); use the env it was recorded with"
+            )
+        mujoco.mj_setState(self.model, self.data, np.ascontiguousarray(state, dtype=np.float64), STATE_SPEC)
+        self._refresh()
+        return self.observe()
+
+    def flat_state(self) -> Vector:
+        """robomimic's [time, qpos, qvel] (1 + nq + nv,)."""
+        return np.concatenate([[self.data.time], self.data.qpos, self.data.qvel])
+
+    # -- what operators and windows look at ------------------------------------------------------------------------
+
+    @property
+    def tcp_pos_m(self) -> Vector:
+        return np.array(self.data.site_xpos[self._tcp])
+
+    @property
+    def tcp_rot(self) -> Vector:
+        """(3, 3) rotation matrix of the gripper in the base frame."""
+        return np.array(self.data.site_xmat[self._tcp]).reshape(3, 3)
+
+    @property
+    def tcp_target(self) -> Pose:
+        """Where the servos are asked to bring the tool centre point."""
+        return self._arm.pose(self.data.ctrl[self._arm_ctrl])
+
+    @property
+    def grip_command(self) -> float:
+        """What the gripper is asked to do: −1 open … +1 closed."""
+        opened, closed = self.robot.gripper_open_ctrl, self.robot.gripper_closed_ctrl
+        return float(2.0 * (self.data.ctrl[self._gripper_ctrl] - opened) / (closed - opened) - 1.0)
+
+    @property
+    def gripper_width_m(self) -> float:
+        """Distance between the fingertips."""
+        return float(self.data.qpos[self._finger_qpos].sum())
+
+    @property
+    def xml(self) -> str:
+        return self._xml
+
+    def draw(self, camera: str, width: int, height: int, look: Look = FAST) -> Image:
+        """A picture (height, width, 3) uint8 of the named camera."""
+        self._check_cameras((camera,))
+        key = (width, height, look)
+        if key not in self._drawers:
+            self._drawers[key] = Camera(self.model, width, height, look)
+        return self._drawers[key].draw(self.data, camera)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _compile(self, robot_xml: str | None) -> mujoco.MjModel:
+        spec = build_scene(self.robot, load_robot_spec(self.robot, find_robot_xml(self.robot, robot_xml)))
+        self.add_objects(spec.worldbody)
+        model = spec.compile()
+        self._xml = str(spec.to_xml())
+        self._substeps = round(1.0 / (CONTROL_HZ * model.opt.timestep))
+        return model
+
+    def _find_addresses(self) -> None:
+        model, robot = self.model, self.robot
+        self._check_cameras(self.cameras)
+        self._tcp = model.site(PREFIX + "tcp").id
+        self._arm_qpos = np.array([model.joint(PREFIX + j).qposadr[0] for j in robot.arm_joints])
+        self._arm_ctrl = np.array([model.actuator(PREFIX + a).id for a in robot.arm_actuators])
+        self._finger_joints = np.array([model.joint(PREFIX + j).id for j in robot.finger_joints])
+        self._finger_qpos = model.jnt_qposadr[self._finger_joints]
+        self._gripper_ctrl = model.actuator(PREFIX + robot.gripper_actuator).id
+        self._posture = np.array(robot.home_qpos_rad)
+
+    def _check_cameras(self, names: tuple[str, ...]) -> None:
+        known = [self.model.camera(i).name for i in range(self.model.ncam)]
+        for name in names:
+            if name not in known:
+                raise UserError(f"there is no camera {name!r}; allowed: {one_of(known)}")
+
+    def _make_observation_space(self) -> Any:  # Gymnasium's Dict is not generic in its values
+        widths = {"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2, "robot0_joint_pos": 7, "object": self.object_width}
+        spaces: dict[str, gymnasium.Space[Any]] = {k: gymnasium.spaces.Box(-np.inf, np.inf, (n,), np.float32) for k, n in widths.items()}
+        for name in self.cameras:
+            spaces[f"{name}_image"] = gymnasium.spaces.Box(0, 255, (self.image_size, self.image_size, 3), np.uint8)
+        return gymnasium.spaces.Dict(spaces)
+
+    def _set_targets(self, action: Vector) -> None:
+        limits, ctrl = self.limits, self.data.ctrl
+        q = ctrl[self._arm_ctrl].copy()
+        twist = action[:6] * np.repeat([limits.metres_per_step, limits.radians_per_step], 3)
+        if np.any(twist):
+            target = apply_twist(self._arm.pose(q), twist)
+            # The leash: pushing against something must not wind the target up.
+            pull = target.pos_m - self.tcp_pos_m
+            pull *= min(1.0, limits.leash_m / max(float(np.linalg.norm(pull)), 1e-9))
+            pos = np.clip(self.tcp_pos_m + pull, limits.lower_m, limits.upper_m)
+            q = move_by(self._arm, q, Pose(pos, target.rot), self._posture, self._ik)
+        ctrl[self._arm_ctrl] = q
+        opened, closed = self.robot.gripper_open_ctrl, self.robot.gripper_closed_ctrl
+        ctrl[self._gripper_ctrl] = opened + (action[6] + 1.0) / 2.0 * (closed - opened)
+
+    def _refresh(self) -> None:
+        """Poses that belong to the state now; mj_step leaves those of its last substep's start."""
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
+    def observe(self) -> Obs:
+        obs: Mapping[str, Vector] = {
+            "robot0_eef_pos": self.data.site_xpos[self._tcp],
+            "robot0_eef_quat": quat_xyzw(self.data.site_xmat[self._tcp], positive=0),  # x is 1 with the gripper down
+            "robot0_gripper_qpos": self.data.qpos[self._finger_qpos],
+            "robot0_joint_pos": self.data.qpos[self._arm_qpos],
+            "object": self.object_obs(),
+        }
+        images = {f"{name}_image": self.draw(name, self.image_size, self.image_size) for name in self.cameras}
+        return {**{key: value.astype(np.float32) for key, value in obs.items()}, **images}
+
+
+def quat_xyzw(rotation: Vector, positive: int = 3) -> Vector:
+    """Unit quaternion (4,) xyzw of a rotation matrix (9,), of the two signs the one whose component `positive` is ≥ 0.
+
+    Choose a component that stays far from 0 in use, else the sign jumps and nothing can be learnt from it.
+    """
+    quat = np.zeros(4)
+    mujoco.mju_mat2Quat(quat, rotation)
+    xyzw = quat[[1, 2, 3, 0]]
+    return xyzw if xyzw[positive] >= 0 else -xyzw

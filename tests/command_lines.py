@@ -1,0 +1,15 @@
+"""Every command line of this repository, to be run in the test's own process."""
+
+from data.cli import run_command
+from data.commands import COMMANDS as DATA
+from learn.commands import COMMANDS as LEARN
+from learn.demo import Demo
+from teleop.commands import COMMANDS as TELEOP
+
+PACKAGES: dict[str, dict[str, type]] = {"teleop": TELEOP, "data": DATA, "learn": {**LEARN, "demo": Demo}}
+SUBCOMMANDS = [(package, name) for package, commands in PACKAGES.items() for name in commands]
+
+
+def run(package: str, *words: object) -> int:
+    """`python -m package words…`; its exit code."""
+    return run_command(package, PACKAGES[package], [str(word) for word in words])

@@ -1,0 +1,23 @@
+"""What tests of several packages share: a real session, recorded once through the real command."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data.cli import run_command
+from teleop.commands import COMMANDS
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session of three PandaLift-v0 episodes by the scripted operator. To be read only: `copied` is to be changed."""
+    path = tmp_path_factory.mktemp("recorded") / "session"
+    words = ["record", "--env", "PandaLift-v0", "--session", str(path), "--device", "scripted", "--headless", "--episodes", "3"]
+    assert run_command("teleop", COMMANDS, [*words, "--skill", "2", "--mode", "left", "--seed", "7"]) == 0
+    return path
+
+
+@pytest.fixture
+def copied(recorded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded, tmp_path / "session"))

@@ -1,0 +1,52 @@
+"""Specification of the README: its tables are the code's, its commands exist."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_lines import PACKAGES, SUBCOMMANDS
+
+from data.cli import _parse
+from data.schema import field_table
+from teleop.bindings import control_table
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELL_LINES = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+COMMAND_LINES = [line for line in SHELL_LINES if line.startswith("python -m ")] + re.findall(r"`(python -m [^`]+)`", README)
+
+
+@pytest.mark.parametrize(("name", "table"), [("fields", field_table), ("controls", control_table)])
+def test_a_generated_table_is_up_to_date(name: str, table: Callable[[], str]) -> None:
+    (written,) = re.findall(rf"<!-- {name}:begin -->\n(.*?)\n<!-- {name}:end -->", README, re.DOTALL)
+    assert written == table(), "run: make tables"
+
+
+def test_the_readme_has_command_lines_to_check() -> None:
+    assert len(COMMAND_LINES) >= 6
+
+
+@pytest.mark.parametrize("line", sorted(set(COMMAND_LINES)))
+def test_a_command_line_in_the_readme_is_understood(line: str) -> None:
+    package, *words = shlex.split(line)[2:]
+    command = _parse(package, PACKAGES[package], words)  # raises UserError for words that do not exist
+    assert type(command) is PACKAGES[package][words[0]]
+
+
+@pytest.mark.parametrize(("package", "name"), SUBCOMMANDS)
+def test_every_subcommand_is_in_the_readme(package: str, name: str) -> None:
+    assert f"python -m {package} {name}" in README
+
+
+@pytest.mark.parametrize("line", sorted({line for line in SHELL_LINES if line.startswith("make ")}))
+def test_a_make_target_in_the_readme_exists(line: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in line.split()[1:]:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
+def test_a_local_link_in_the_readme_leads_somewhere(target: str) -> None:
+    assert (ROOT / target).exists()
