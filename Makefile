@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench screenshot tables clean
+.PHONY: demo test lint bench figures screenshot tables clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -23,6 +23,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
+
+figures: $(STAMP)
+	$(BIN)/python tests/whole_loop.py
 
 screenshot: $(STAMP)
 	$(BIN)/python tests/screenshot.py docs/recorder.png
