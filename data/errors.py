@@ -1,5 +1,7 @@
 """The one error class for mistakes a user can make and mend."""
 
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """Something the user asked for cannot be done.
@@ -8,6 +10,6 @@ class UserError(Exception):
     """
 
 
-def one_of(names: object) -> str:
+def one_of(names: Iterable[object]) -> str:
     """'a, b, c' for a message that lists what is allowed."""
-    return ", ".join(sorted(str(name) for name in names)) or "(none)"  # type: ignore[attr-defined]
+    return ", ".join(sorted(str(name) for name in names)) or "(none)"

@@ -66,7 +66,6 @@ STEP_FIELDS: tuple[Field, ...] = (
     Field("time_s", "float64", ("T",), "s", "monotonic time of the tick since the episode began"),
     Field("decision_latency_s", "float32", ("T",), "s", "from the question to the answer; NaN where none was asked"),
 )
-OBS_GROUPS = ("obs", "final_obs")
 
 
 @dataclass(frozen=True)

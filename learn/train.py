@@ -103,20 +103,18 @@ class _Data:
 Progress = Callable[[Report], None]
 
 
-def train(
-    session: Session, config: TrainConfig, out: Path, progress: Progress | None = None, init_from: BCPolicy | None = None
-) -> TrainResult:
+def train(session: Session, config: TrainConfig, out: Path, progress: Progress | None = None) -> TrainResult:
     """Learn a policy from `session` and keep it in the folder `out`; the same seed gives the same weights.
 
     Kept are the *last* weights, averaged over training (an exponential moving average), not those of the lowest
     validation loss: for cloned policies that loss says little about rollouts (Mandlekar et al. 2021). It is
-    logged for overfitting to be seen. `init_from` starts from a policy's weights and normaliser instead of random ones.
+    logged for overfitting to be seen.
     On Ctrl-C the weights so far are kept and `interrupted` is set.
     """
     _check_device(config.device)
     frames = load_frames(session, config.obs_keys or None, include_failures=config.include_failures)
     train_rows, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
-    policy = _start(frames, config, train_rows, init_from)
+    policy = _start(frames, config, train_rows)
     make_model_dir(out)
     data = _to_device(frames, config, train_rows, valid_rows)
     started = time.perf_counter()
@@ -141,7 +139,7 @@ def train(
     return result
 
 
-def _start(frames: Frames, config: TrainConfig, train_rows: Tensor, init_from: BCPolicy | None) -> BCPolicy:
+def _start(frames: Frames, config: TrainConfig, train_rows: Tensor) -> BCPolicy:
     wanted = PolicyConfig(
         obs_keys=frames.obs_keys,
         obs_dims=frames.obs_dims,
@@ -150,10 +148,6 @@ def _start(frames: Frames, config: TrainConfig, train_rows: Tensor, init_from: B
         hidden=config.hidden,
         members=config.members,
     )
-    if init_from is not None:
-        if init_from.config != wanted:
-            raise UserError(f"the policy to start from is {init_from.config}, this training makes {wanted}; give the same settings")
-        return copy.deepcopy(init_from).to(config.device).train()
     policy = build_policy(wanted, config.seed)
     policy.normalizer.fit(torch.from_numpy(frames.obs)[train_rows])
     policy.action_range.fit(torch.from_numpy(frames.target)[train_rows])

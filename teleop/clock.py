@@ -32,10 +32,6 @@ class RealClock:
     def now_s(self) -> float:
         return time.perf_counter()
 
-    def spare_s(self) -> float:
-        """Seconds until the next tick; drawing more yields to it."""
-        return self._deadline_s() - time.perf_counter()
-
     def wait(self) -> float:
         self._ticks += 1
         deadline_s = self._start_s + self._ticks * self.period_s + self._dilated_s
@@ -48,9 +44,6 @@ class RealClock:
         if late_s > self.period_s:
             self._dilated_s += late_s
         return max(0.0, late_s)
-
-    def _deadline_s(self) -> float:
-        return self._start_s + (self._ticks + 1) * self.period_s + self._dilated_s
 
 
 class SimulatedClock:

@@ -137,20 +137,6 @@ def test_an_interrupt_keeps_what_was_learned(session: Session, tmp_path: Path) -
     assert load_policy(tmp_path).summary["interrupted"] is True
 
 
-def test_a_warm_start_goes_on_from_a_policy(session: Session, tmp_path: Path) -> None:
-    first = train(session, replace(NARROW, steps=200), tmp_path / "a")
-    before = weights(first.policy)["layers.0.weight"].copy()
-    config = replace(NARROW, steps=5)
-    again = train(session, config, tmp_path / "b", init_from=first.policy)
-    assert again.train_loss < 0.5 * train(session, config, tmp_path / "c").train_loss
-    np.testing.assert_array_equal(weights(first.policy)["layers.0.weight"], before)
-
-
-def test_a_warm_start_from_another_shape_is_refused(session: Session, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the policy to start from"):
-        train(session, QUICK, tmp_path, init_from=toy_policy())
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_cuda_without_a_device_is_refused(session: Session, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--device cuda: no CUDA device is usable here; give --device cpu"):

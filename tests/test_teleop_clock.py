@@ -82,13 +82,6 @@ def test_a_tick_late_by_more_than_a_period_dilates_time_instead_of_catching_up(m
     assert ticks_s == pytest.approx(expected, abs=10 * GLANCE_S)  # a period apart: no burst of ticks on one stale stick
 
 
-def test_spare_time_is_what_is_left_until_the_next_tick(machine):
-    clock = RealClock(PERIOD_S)
-    clock.wait()
-    machine.work(0.02)
-    assert clock.spare_s() == pytest.approx(0.03, abs=5 * GLANCE_S)
-
-
 def test_the_real_clock_reads_the_machine_s_time(machine):
     clock = RealClock(PERIOD_S)
     machine.work(3.0)
