@@ -14,6 +14,7 @@ from rich.table import Table
 import teleop
 from data.cli import progress_bar, terminal_width
 from data.errors import UserError
+from data.schema import Source
 from data.session import Session
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import DeviceName, has_display
@@ -92,14 +93,15 @@ class Record:
             raise UserError(f"--skill {self.skill} is outside 0 (clumsy) … 2 (clean); give a number in between")
 
     def _drive(self, cockpit: Cockpit, session: Session) -> None:
-        scripted = cockpit.clock.kind == "simulated"
-        wished = SCRIPTED_EPISODES if scripted and self.episodes is None else self.episodes
+        endless = self.episodes is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
+        wished = SCRIPTED_EPISODES if endless else self.episodes
+        real = cockpit.clock.kind == "real"
         config = LoopConfig(
             mapping=cockpit.config.mapping, episodes=wished, hold_ticks=10 if self.auto_stop else 0, mode=self.mode, seed=self.seed
         )
         with contextlib.ExitStack() as stack:
-            loop = cockpit.loop(session, config, on_episode=_progress(stack, wished) if scripted else None)
-            stack.callback(lambda: _print_kept(loop.report, session, real=not scripted))  # also after Ctrl-C
+            loop = cockpit.loop(session, config, on_episode=None if real else _progress(stack, wished))
+            stack.callback(lambda: _print_kept(loop.report, session, real=real))  # also after Ctrl-C
             loop.run()
 
 
