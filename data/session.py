@@ -86,8 +86,10 @@ class Session:
 
     def check_env(self, env_id: str) -> None:
         """Refuse to mix two environments in one session."""
-        if self.episode_paths() and self.env_of().env_id != env_id:
-            raise UserError(f"{self.path} holds episodes of {self.env_of().env_id}, not {env_id}; give another --session or that --env")
+        paths = self.episode_paths()
+        held = read_meta(paths[0]).env_id if paths else env_id
+        if held != env_id:
+            raise UserError(f"{self.path} holds episodes of {held}, not {env_id}; give another --session or that --env")
 
     def next_number(self) -> int:
         """One more than the highest number ever used here, undone ones included."""

@@ -54,8 +54,8 @@ def save_policy(model_dir: Path | str, checkpoint: Checkpoint) -> Path:
     }
     make_model_dir(folder)
     try:
-        _replace(folder / WEIGHTS_NAME, weights)
-        _replace(folder / RECORD_NAME, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
+        replace_file(folder / WEIGHTS_NAME, weights)
+        replace_file(folder / RECORD_NAME, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
     except OSError as error:
         raise UserError(f"the policy could not be written to {folder} ({error.strerror}); free some space or give another --out") from error
     return folder
@@ -114,7 +114,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole: under another name, fsynced, then renamed; a reader sees the old one or the new one."""
     partial = path.with_name(path.name + ".tmp")
     with partial.open("wb") as file:
         file.write(content)

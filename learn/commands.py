@@ -16,18 +16,15 @@ from data.schema import Source
 from data.session import Session
 from learn.checkpoint import load_policy
 from learn.dagger import DaggerConfig, OnRollout, Round, run_dagger
-from learn.evaluate import Evaluation, Rollout, evaluate
+from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, Rollout, evaluate
 from learn.policy import PolicyKind
 from learn.train import Report, TrainConfig, TrainResult, train
 from teleop.cockpit import CockpitConfig, open_cockpit
+from teleop.commands import operator_with
 from teleop.devices import DeviceName
-from teleop.devices.scripted import OperatorConfig
 from teleop.envs import longest_evaluation_s
 from teleop.loop import LoopReport
 from teleop.pilot import Pilot
-
-# Sessions are seeded from 0 upwards, one per recorded episode: evaluation must not start where training did.
-FIRST_EVALUATION_SEED = 100_000
 
 
 @dataclass(frozen=True)
@@ -113,8 +110,6 @@ class Dagger:
     def run(self) -> int:
         session = Session.open(self.session)
         meta = session.env_of()
-        if not 0.0 <= self.skill <= 2.0:
-            raise UserError(f"--skill {self.skill} is outside 0 (clumsy) … 2 (clean); give a number in between")
         cockpit_config = CockpitConfig(
             env_id=meta.env_id,
             env_kwargs=meta.env_kwargs,
@@ -122,7 +117,7 @@ class Dagger:
             headless=self.headless,
             seed=self.seed + session.next_number(),
             max_seconds=longest_evaluation_s(meta.env_id),
-            operator=OperatorConfig(skill=self.skill),
+            operator=operator_with(self.skill),
         )
         training = TrainConfig(policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device)
         config = replace(self.config, train=training)

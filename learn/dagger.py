@@ -5,8 +5,6 @@ Ross, Gordon and Bagnell, *A Reduction of Imitation Learning and Structured Pred
 """
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,8 +15,8 @@ import tyro
 from data.episode import count_labels, read_meta
 from data.errors import UserError
 from data.session import Session
-from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy
-from learn.evaluate import evaluate
+from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy, replace_file
+from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.gates import GateKind, build_gate
 from learn.plots import plot_success_over_labels
 from learn.policy import BCPolicy
@@ -44,7 +42,7 @@ class DaggerConfig:
     rate: float = 0.25
     """wished share of states in which the ensemble gate asks"""
     evaluation_episodes: int = 50
-    evaluation_seed: int = 100_000
+    evaluation_seed: int = FIRST_EVALUATION_SEED
     workers: int = 1
     train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=lambda: TrainConfig(members=5))
 
@@ -99,6 +97,8 @@ def run_dagger(
         if policy is not None:
             pilot = _ask(session, cockpit, config, policy, number, on_rollout)
         result = train(session, config.train, _round_dir(out, number))
+        if result.interrupted:
+            raise KeyboardInterrupt  # half a training is no round; a later call does it again
         policy = result.policy
         _publish(_round_dir(out, number), out)
         done = _judge(session, config, policy, number, pilot, result.train_loss)
@@ -162,16 +162,12 @@ def _round_dir(out: Path, number: int) -> Path:
 def _publish(newest: Path, out: Path) -> None:
     """The newest policy is the folder's own: `learn evaluate OUT` always finds it."""
     for name in (WEIGHTS_NAME, RECORD_NAME):
-        partial = out / (name + ".tmp")
-        shutil.copyfile(newest / name, partial)
-        os.replace(partial, out / name)
+        replace_file(out / name, (newest / name).read_bytes())
 
 
 def _write(out: Path, rounds: list[Round], session: Session) -> None:
     log: dict[str, Any] = {"session": session.path.name, "env": session.env_of().env_id, "rounds": [asdict(r) for r in rounds]}
-    partial = out / (LOG_NAME + ".tmp")
-    partial.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, out / LOG_NAME)
+    replace_file(out / LOG_NAME, (json.dumps(log, indent=2) + "\n").encode())
     columns = ([r.total_labels for r in rounds], [r.success_rate for r in rounds], [r.ci_low for r in rounds], [r.ci_high for r in rounds])
     title = f"DAgger on {log['env']}, {rounds[-1].evaluation_episodes} evaluation episodes a point"
     plot_success_over_labels(*columns, title, out / PLOT_NAME)

@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from data.cli import terminal_width
+from data.cli import INTERRUPTED, terminal_width
 from data.errors import UserError
 from data.session import Session
-from learn.checkpoint import load_policy
-from learn.commands import FIRST_EVALUATION_SEED, Dagger, Evaluate, Train, evaluation_line
+from learn.checkpoint import RECORD_NAME, load_policy
+from learn.commands import Dagger, Evaluate, Train, evaluation_line
 from learn.dagger import PLOT_NAME, DaggerConfig, Round, read_rounds
-from learn.evaluate import Evaluation, rollout
+from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, rollout
 from learn.train import TrainConfig
 from teleop.commands import Record, Replay
 from teleop.devices import has_display
@@ -69,9 +69,10 @@ class Demo:
         _say("2. every episode replays bit for bit")
         if Replay(session=session, verify=True).run() != 0:
             raise UserError(f"{session} does not replay exactly; it was recorded with other versions: remove {self.out} and run again")
-        if not (bc / "policy.json").exists():
+        if not _trained(bc):
             _say("3. behaviour cloning")
-            Train(session, bc, TrainConfig(steps=self.steps)).run()
+            if Train(session, bc, TrainConfig(steps=self.steps)).run() == INTERRUPTED:
+                raise KeyboardInterrupt
         bc_evaluation = Evaluate(bc, episodes=self.evaluation_episodes, workers=self.workers).evaluation()
         print(evaluation_line(bc_evaluation))
         _say(f"4. DAgger: {self.rounds} rounds in which the policy drives, stops where its members disagree, and asks")
@@ -109,6 +110,11 @@ def _percent(result: Evaluation | Round) -> tuple[str, str]:
 
 def _recorded(session: Path) -> int:
     return len(Session.open(session)) if session.exists() else 0
+
+
+def _trained(model_dir: Path) -> bool:
+    """Whether the folder holds a policy whose training came to its end."""
+    return (model_dir / RECORD_NAME).exists() and not load_policy(model_dir).summary["interrupted"]
 
 
 def _rollout_frames(model_dir: Path) -> Iterator[Image]:

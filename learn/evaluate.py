@@ -20,6 +20,8 @@ from learn.policy import BCPolicy, PolicyConfig
 from learn.threads import torch_threads
 from teleop.envs import make_env
 
+# Sessions are seeded from 0 upwards, one per recorded episode: evaluation must not start where training did.
+FIRST_EVALUATION_SEED = 100_000
 Z_95 = 1.959963984540054  # standard normal quantile at 0.975
 Observation = Mapping[str, NDArray[np.generic]]
 Env = gymnasium.Env[Any, Any]

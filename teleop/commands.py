@@ -64,7 +64,7 @@ class Record:
         self._check()
         Session.check_path(self.session)
         env_kwargs = {"cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else {}
-        operator = OperatorConfig(skill=self.skill)
+        operator = operator_with(self.skill)
         # Every sitting of a scripted operator is another person's day: its seed goes on with the session.
         config = CockpitConfig(
             self.env,
@@ -89,8 +89,6 @@ class Record:
             raise UserError(f"--seed {self.seed} is negative; give 0 or more")
         if not 8 <= self.image_size <= 960:
             raise UserError(f"--image-size {self.image_size} is outside 8 … 960; give the pixels of one side")
-        if not 0.0 <= self.skill <= 2.0:
-            raise UserError(f"--skill {self.skill} is outside 0 (clumsy) … 2 (clean); give a number in between")
 
     def _drive(self, cockpit: Cockpit, session: Session) -> None:
         endless = self.episodes is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
@@ -103,6 +101,13 @@ class Record:
             loop = cockpit.loop(session, config, on_episode=None if real else _progress(stack, wished))
             stack.callback(lambda: _print_kept(loop.report, session, real=real))  # also after Ctrl-C
             loop.run()
+
+
+def operator_with(skill: float) -> OperatorConfig:
+    """A scripted operator of `--skill`; a UserError outside its range."""
+    if not 0.0 <= skill <= 2.0:
+        raise UserError(f"--skill {skill} is outside 0 (clumsy) … 2 (clean); give a number in between")
+    return OperatorConfig(skill=skill)
 
 
 def _print_kept(report: LoopReport, session: Session, *, real: bool) -> None:
