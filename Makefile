@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench figures screenshot tables clean
+.PHONY: demo test lint bench bench-recording figures screenshot tables clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -23,6 +23,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
+
+bench-recording: $(STAMP)
+	$(BIN)/python tests/bench_recording.py
 
 figures: $(STAMP)
 	$(BIN)/python tests/whole_loop.py

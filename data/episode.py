@@ -1,8 +1,8 @@
 """One episode: steps gathered in memory, one immutable HDF5 file on disk."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError
-from data.schema import SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Phase, Source
+from data.schema import SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Field, Phase, Source
 
 Array = NDArray[np.generic]
 # What h5py raises for wrong bytes in a file, besides OSError: groups without members, trees that are not trees, None.
@@ -19,7 +19,10 @@ DAMAGE = (KeyError, OSError, RuntimeError, TypeError)
 
 @dataclass(frozen=True)
 class Step:
-    """One control tick. `obs` and the states are those *before* `action`; see `data.schema` for units."""
+    """One control tick. `obs` and the states are those *before* `action`; see `data.schema` for units.
+
+    `idle`: the operator's hands were at rest; what stands at the episode's ends of these is trimmed.
+    """
 
     obs: Mapping[str, Array]
     sim_state: Array
@@ -34,22 +37,40 @@ class Step:
     policy_action: Array | None = None
     gate_score: float = float("nan")
     decision_latency_s: float = float("nan")
+    lateness_s: float = 0.0
+    control_mode: int = 0
+    heading_deg: float = 180.0
+    idle: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Trimmed-off idle steps, one row each. At the start: rows as in the episode. At the end: `sim_state` and `obs` are
+    those *after* each step, so that start + episode + end is the whole recording again.
+    """
+
+    steps: Mapping[str, Array]
+    obs: Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Episode:
-    """A finished episode: `steps[name]` has one row per step, `obs[key]` likewise, `final_obs[key]` one row."""
+    """A finished episode: `steps[name]` has one row per step, `obs[key]` likewise, `final_obs[key]` one row.
+
+    `idle` holds what was trimmed: the keys "start" and "end", where there is something.
+    """
 
     meta: EpisodeMeta
     steps: Mapping[str, Array]
     obs: Mapping[str, Array]
     final_obs: Mapping[str, Array]
+    idle: Mapping[str, Part] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.steps["actions"])
 
 
-def build_episode(steps: list[Step], final_obs: Mapping[str, Array], final_sim_state: Array, meta: EpisodeMeta) -> Episode:
+def build_episode(steps: Sequence[Step], final_obs: Mapping[str, Array], final_sim_state: Array, meta: EpisodeMeta) -> Episode:
     """Stack ticks into the columns of `data.schema.STEP_FIELDS`. At least one step is needed."""
     if not steps:
         raise ValueError("an episode needs at least one step")
@@ -73,6 +94,9 @@ def build_episode(steps: list[Step], final_obs: Mapping[str, Array], final_sim_s
         "stick": np.stack([s.stick for s in steps]),
         "time_s": np.array([s.time_s for s in steps]) - steps[0].time_s,
         "decision_latency_s": np.array([s.decision_latency_s for s in steps]),
+        "lateness_s": np.array([s.lateness_s for s in steps]),
+        "control_mode": np.array([s.control_mode for s in steps]),
+        "heading_deg": np.array([s.heading_deg for s in steps]),
     }
     return Episode(
         meta=meta,
@@ -97,6 +121,16 @@ def write_episode(path: Path, episode: Episode) -> None:
         for group, arrays in (("obs", episode.obs), ("final_obs", episode.final_obs)):
             for key, array in arrays.items():
                 _write_observation(file.require_group(group), key, array)
+        for end, part in episode.idle.items():
+            for name, column in part.steps.items():
+                file.create_dataset(f"idle/{end}/{name}", data=column)
+            for key, array in part.obs.items():
+                _write_observation(file.require_group(f"idle/{end}/obs"), key, array)
+    put_in_place(partial, path)
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Give a complete file its name, durably: fsync, rename, fsync the folder."""
     with partial.open("rb+") as raw:
         os.fsync(raw.fileno())
     os.replace(partial, path)
@@ -127,6 +161,16 @@ def read_meta(path: Path) -> EpisodeMeta:
         return _meta(path, file)
 
 
+def read_end_state(path: Path) -> NDArray[np.float64]:
+    """(S,) the simulator state an episode ended in."""
+    with _open(path) as file:
+        try:
+            state: NDArray[np.float64] = file["sim_state"][-1]
+        except DAMAGE as error:
+            raise _damaged(path, error) from error
+    return state
+
+
 def count_labels(path: Path) -> int:
     """How many steps of an episode file carry a demonstrator's answer."""
     with _open(path) as file:
@@ -150,12 +194,25 @@ def read_episode(path: Path, keys: tuple[str, ...] | None = None) -> Episode:
     with _open(path) as file:
         meta = _meta(path, file)
         try:
-            steps = {f.name: file[f.name][()] for f in STEP_FIELDS}
+            steps = {f.name: _column(file, f, meta.schema_version) for f in STEP_FIELDS}
             obs = {k: d[()] for k, d in file["obs"].items() if keys is None or k in keys}
             final_obs = {k: d[()] for k, d in file["final_obs"].items() if keys is None or k in keys}
+            idle = {end: _part(group, keys) for end, group in file["idle"].items()} if "idle" in file else {}
         except DAMAGE as error:
             raise _damaged(path, error) from error
-    return Episode(meta=meta, steps=steps, obs=obs, final_obs=final_obs)
+    return Episode(meta=meta, steps=steps, obs=obs, final_obs=final_obs, idle=idle)
+
+
+def _column(file: h5py.File, field: Field, version: int) -> Array:
+    if field.since > version:
+        return np.full(len(file["actions"]), field.absent, dtype=field.dtype)
+    column: Array = file[field.name][()]
+    return column
+
+
+def _part(group: h5py.Group, keys: tuple[str, ...] | None) -> Part:
+    steps = {f.name: group[f.name][()] for f in STEP_FIELDS}
+    return Part(steps, {k: d[()] for k, d in group["obs"].items() if keys is None or k in keys})
 
 
 def _open(path: Path) -> h5py.File:

@@ -1,12 +1,13 @@
 """What is kept of a demonstration: the field table that the writer, the reader and the README share."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum, StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Source(IntEnum):
@@ -26,26 +27,36 @@ class Phase(IntEnum):
     ASKING = 3
     PAUSED = 4
     QUIT = 5
+    REWIND = 6
 
 
 class Outcome(StrEnum):
-    """How an episode ended. Everything is kept; training takes what is not discarded or partial."""
+    """How an episode ended. Everything is kept; training takes successes and failures.
+
+    Abandoned: the operator rewound and drove on otherwise; `parent` is the episode that went on, `branch_step` where.
+    """
 
     SUCCESS = "success"
     FAILURE = "failure"
     DISCARDED = "discarded"
     PARTIAL = "partial"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One per-step dataset. `shape` names the axes: T steps, A action width, S state width, K stick width."""
+    """One per-step dataset. `shape` names the axes: T steps, A action width, S state width, K stick width.
+
+    `since` is the schema version that brought it; a file from before reads as `absent` in every step.
+    """
 
     name: str
     dtype: str
     shape: tuple[str, ...]
     unit: str
     meaning: str
+    since: int = 1
+    absent: float = 0.0
 
 
 STEP_FIELDS: tuple[Field, ...] = (
@@ -65,12 +76,22 @@ STEP_FIELDS: tuple[Field, ...] = (
     Field("stick", "float32", ("T", "K"), "-1…1", "raw device: 6 axes, then 15 buttons (1 = held or tapped)"),
     Field("time_s", "float64", ("T",), "s", "monotonic time of the tick since the episode began"),
     Field("decision_latency_s", "float32", ("T",), "s", "from the question to the answer; NaN where none was asked"),
+    Field("lateness_s", "float32", ("T",), "s", "how late the tick began; 0 when on time", 2, math.nan),
+    Field("control_mode", "uint8", ("T",), "enum", "what the sticks did: 0 six axes, 1 translate, 2 rotate, 3 joint", 2),
+    Field("heading_deg", "float32", ("T",), "degrees", "where the left stick's forward pointed, from the base's x axis", 2, 180.0),
 )
+
+
+SINCE_2 = ("idle_start", "idle_end")
 
 
 @dataclass(frozen=True)
 class EpisodeMeta:
-    """The attributes of an episode."""
+    """The attributes of an episode.
+
+    `parent`, `branch_step`: an abandoned branch is the episode `parent` up to that step, then goes its own way.
+    `idle_start`, `idle_end`: so many idle steps stand in `idle/start` and `idle/end` instead of among the steps.
+    """
 
     env_id: str
     env_kwargs: Mapping[str, Any]
@@ -90,6 +111,8 @@ class EpisodeMeta:
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     created: str = ""
+    idle_start: int = 0
+    idle_end: int = 0
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -107,7 +130,10 @@ class EpisodeMeta:
     def from_attrs(cls, attrs: Mapping[str, Any]) -> "EpisodeMeta":
         """Inverse of `to_attrs`; raises KeyError or ValueError for attributes that are not an episode's."""
         values: dict[str, Any] = {}
+        older = int(attrs["schema_version"]) < SCHEMA_VERSION
         for f in fields(cls):
+            if older and f.name in SINCE_2 and f.name not in attrs:
+                continue
             raw = attrs[f.name]
             if f.name in ("env_kwargs", "settings", "versions"):
                 values[f.name] = json.loads(raw)

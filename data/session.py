@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from data.episode import DAMAGE, Episode, count_steps, read_episode, read_meta, write_episode
+from data.episode import DAMAGE, Episode, count_steps, put_in_place, read_episode, read_meta, write_episode
 from data.errors import UserError
 from data.schema import EpisodeMeta, Outcome
 
@@ -63,9 +63,12 @@ class Session:
     def episode_paths(self) -> list[Path]:
         return sorted((self.path / EPISODES_NAME).glob("[0-9]*.hdf5"))
 
+    def episode_path(self, number: int) -> Path:
+        return self.path / EPISODES_NAME / f"{number:06d}.hdf5"
+
     def read(self, number: int, keys: tuple[str, ...] | None = None) -> Episode:
         """Episode `number` (its file's number); raises UserError with the allowed numbers."""
-        path = self._episode_path(number)
+        path = self.episode_path(number)
         if not path.exists():
             numbers = [int(p.stem) for p in self.episode_paths()]
             allowed = f"{numbers[0]} to {numbers[-1]}" if numbers else "none, the session is empty"
@@ -96,11 +99,11 @@ class Session:
         used = [int(p.stem) for folder in (EPISODES_NAME, TRASH_NAME) for p in (self.path / folder).glob("[0-9]*.hdf5")]
         return max(used, default=-1) + 1
 
-    def append(self, episode: Episode) -> int:
-        """Keep an episode durably and list it in the index; returns its number."""
-        number = self.next_number()
+    def append(self, episode: Episode, number: int | None = None) -> int:
+        """Keep an episode durably and list it in the index; returns its number (the next one, when none is given)."""
+        number = self.next_number() if number is None else number
         try:
-            write_episode(self._episode_path(number), episode)
+            write_episode(self.episode_path(number), episode)
         except OSError as error:
             raise UserError(
                 f"episode {number} could not be written to {self.path} ({error}); free some space or give another --session"
@@ -108,16 +111,23 @@ class Session:
         self.repair_index(newest=(number, episode))
         return number
 
-    def undo_last(self) -> int | None:
-        """Move the newest episode to the trash folder (never deleted); returns its number, None when there is none."""
-        paths = self.episode_paths()
-        if not paths:
-            return None
-        trash = self.path / TRASH_NAME
-        trash.mkdir(exist_ok=True)
-        paths[-1].replace(trash / paths[-1].name)
+    def trash(self, *numbers: int) -> None:
+        """Move episodes to the trash folder (never deleted); numbers that are not there are passed over."""
+        (self.path / TRASH_NAME).mkdir(exist_ok=True)
+        for number in numbers:
+            path = self.episode_path(number)
+            if path.exists():
+                path.replace(self.path / TRASH_NAME / path.name)
         self.repair_index()
-        return int(paths[-1].stem)
+
+    def tag(self, number: int, behaviour_mode: str) -> None:
+        """Change an episode's behaviour mode: a changed copy takes the file's place."""
+        path = self.episode_path(number)
+        partial = path.with_suffix(".tmp")
+        shutil.copyfile(path, partial)
+        with h5py.File(partial, "a") as file:
+            file.attrs["behaviour_mode"] = behaviour_mode
+        put_in_place(partial, path)
 
     def repair_index(self, newest: tuple[int, Episode] | None = None) -> None:
         """Make `session.hdf5` list exactly the episode files: append the newest, or rebuild when it is stale."""
@@ -146,7 +156,7 @@ class Session:
 
     def _rebuild_index(self, numbers: list[int]) -> None:
         """All episode files are read first: one that is damaged is named, and nothing is left half written."""
-        paths = [self._episode_path(number) for number in numbers]
+        paths = [self.episode_path(number) for number in numbers]
         entries = [(number, read_meta(path), count_steps(path)) for number, path in zip(numbers, paths, strict=True)]
         partial = self.path / (INDEX_NAME + ".tmp")
         with h5py.File(partial, "w") as index:
@@ -174,9 +184,6 @@ class Session:
             _push(index["mask/usable"], name)
         if meta.success:
             _push(index["mask/success"], name)
-
-    def _episode_path(self, number: int) -> Path:
-        return self.path / EPISODES_NAME / f"{number:06d}.hdf5"
 
 
 def _push(mask: h5py.Dataset, name: str) -> None:

@@ -23,8 +23,8 @@ from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.commands import operator_with
 from teleop.devices import DeviceName
 from teleop.envs import longest_evaluation_s
-from teleop.loop import LoopReport
 from teleop.pilot import Pilot
+from teleop.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def _rollout_bar(config: DaggerConfig) -> Iterator[OnRollout]:
     with Progress(*Progress.get_default_columns(), "{task.fields[note]}", console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("rolling out", total=config.episodes, note="", visible=False)
 
-        def on_rollout(number: int, report: LoopReport, pilot: Pilot) -> None:
+        def on_rollout(number: int, report: Tally, pilot: Pilot) -> None:
             note = f"{report.successes} ok, {pilot.labels} labels"
             done = report.counted < config.episodes
             bar.update(task, description=f"round {number}", completed=report.counted, note=note, visible=done)

@@ -22,8 +22,9 @@ from learn.plots import plot_success_over_labels
 from learn.policy import BCPolicy
 from learn.train import TrainConfig, train
 from teleop.cockpit import Cockpit
-from teleop.loop import LoopConfig, LoopReport
+from teleop.loop import LoopConfig
 from teleop.pilot import Pilot
+from teleop.tally import Tally
 
 ROUNDS_NAME, LOG_NAME, PLOT_NAME = "rounds", "dagger.json", "dagger.png"
 
@@ -77,7 +78,7 @@ class Round:
 
 
 OnRound = Callable[[Round], None]
-OnRollout = Callable[[int, LoopReport, Pilot], None]
+OnRollout = Callable[[int, Tally, Pilot], None]
 
 
 def run_dagger(
@@ -125,7 +126,7 @@ def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: BCPol
     pilot = Pilot(policy, gate, label_budget=config.labels, executes_answers=config.gate != "every-step")
     loop_config = LoopConfig(mapping=cockpit.config.mapping, episodes=config.episodes, seed=cockpit.config.seed, dagger_round=number)
 
-    def on_episode(report: LoopReport) -> None:
+    def on_episode(report: Tally) -> None:
         if on_rollout is not None:
             on_rollout(number, report, pilot)
 

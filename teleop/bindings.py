@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from data.schema import Phase
+from teleop.mapping import ControlMode
 from teleop.stick import Button
 
 
@@ -17,7 +18,6 @@ class Cue(StrEnum):
     DISCARD = "discard"
     UNDO = "undo"
     PAUSE = "pause"
-    CAMERA = "camera"
     QUIT = "quit"
     TAKE_OVER = "take over"
     LET_GO = "let go"
@@ -25,6 +25,11 @@ class Cue(StrEnum):
     ANSWER = "answer"
     LOST = "device lost"
     ENDED = "ended"
+    AGAIN = "again"
+    CONTROL_MODE = "control mode"
+    DIRECTIONS = "directions"
+    REWIND = "rewind"
+    RELEASE = "rewind released"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Binding:
 
 DRIVING = (Phase.HUMAN, Phase.POLICY, Phase.ASKING)
 ACTIVE = (*DRIVING, Phase.PAUSED)
+SETTING = (Phase.READY, Phase.HUMAN, Phase.PAUSED)
 ALL = (Phase.READY, *ACTIVE)
 
 BINDINGS: tuple[Binding, ...] = (
@@ -49,13 +55,23 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(Button.Y, Cue.SUCCESS, ACTIVE, "Y", "Y", "stop and keep as a success"),
     Binding(Button.B, Cue.FAILURE, ACTIVE, "B", "N", "stop and keep as a failure"),
     Binding(Button.BACK, Cue.DISCARD, ACTIVE, "Back", "Backspace", "discard (kept, marked)"),
+    Binding(Button.BACK, Cue.AGAIN, (Phase.READY,), "Back", "Backspace", "undo the last, same start again"),
     Binding(Button.X, Cue.UNDO, (Phase.READY,), "X", "U", "undo the last (to trash/)"),
+    Binding(Button.X, Cue.CONTROL_MODE, (Phase.HUMAN, Phase.PAUSED), "X", "U", "next control mode"),
+    Binding(Button.A, Cue.DIRECTIONS, SETTING, "A", "F", "directions: camera / base"),
     Binding(Button.L3, Cue.PAUSE, ACTIVE, "L3", "P", "pause / go on"),
-    Binding(Button.R3, Cue.CAMERA, ALL, "R3", "C", "next camera"),
     Binding(Button.GUIDE, Cue.QUIT, ALL, "Guide", "Esc", "quit (keeps a partial)"),
 )
 
-# Held or analogue, so the loop reads them itself; here for the key maps.
+# Held, analogue or dependent on what else is held, so the loop reads them itself; here for the key maps.
+VIEW_HELP: tuple[tuple[str, str, str], ...] = (
+    ("R3", "C", "next camera"),
+    ("R3 + R stick", "C + arrows", "orbit the camera"),
+)
+TAG_HELP: tuple[tuple[str, str, str], ...] = (
+    ("D-pad", "I J K L", "tag the next episode's mode"),
+    ("LB + D-pad", "Shift + I J K L", "tag the last episode's"),
+)
 PILOT_HELP: tuple[tuple[str, str, str], ...] = (
     ("A", "F", "asked: yes, do that"),
     ("any stick", "any stick key", "asked: no, do this"),
@@ -66,12 +82,25 @@ STICK_HELP: tuple[tuple[str, str, str], ...] = (
     ("L stick", "W A S D", "move over the table"),
     ("R stick up/down", "Up Down", "height"),
     ("R stick left/right", "Left Right", "turn the gripper"),
-    ("LB + L stick", "Shift + W A S D", "tilt the gripper"),
+    ("D-pad", "I J K L", "tilt the gripper"),
     ("RT", "Space", "close the gripper"),
-    ("D-pad", "I J K L", "tag the behaviour mode"),
+    ("LB (hold)", "Shift (hold)", "slow and precise"),
+    ("LT (hold)", "Z (hold)", "rewind; let go to drive on"),
 )
+# The sticks' rows of the key map in the other control modes.
+MODE_HELP: dict[ControlMode, tuple[tuple[str, str, str], ...]] = {
+    ControlMode.SIX: STICK_HELP,
+    ControlMode.TRANSLATE: (STICK_HELP[0], STICK_HELP[1], *STICK_HELP[4:]),
+    ControlMode.ROTATE: (("L stick", "W A S D", "tilt the gripper"), STICK_HELP[2], *STICK_HELP[4:]),
+    ControlMode.JOINT: (
+        ("L stick left/right", "A D", "turn the joint"),
+        ("D-pad left/right", "J L", "choose the joint"),
+        *STICK_HELP[4:],
+    ),
+}
 
-MODE_TAGS: dict[Button, str] = {Button.LEFT: "left", Button.RIGHT: "right", Button.UP: "over", Button.DOWN: "under"}
+MODE_BUTTONS: tuple[Button, ...] = (Button.LEFT, Button.RIGHT, Button.UP, Button.DOWN)
+MODE_TAGS: dict[Button, str] = dict(zip(MODE_BUTTONS, ("left", "right", "over", "under"), strict=True))
 
 
 def cue_of(pressed: frozenset[Button], phase: Phase) -> Cue | None:
@@ -82,7 +111,6 @@ def cue_of(pressed: frozenset[Button], phase: Phase) -> Cue | None:
 def control_table() -> str:
     """The controls as Markdown, for the README."""
     rows = ["| gamepad | keyboard | what it does |", "| --- | --- | --- |"]
-    rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in STICK_HELP]
-    rows += [f"| {b.pad} | {b.key} | {b.meaning} |" for b in BINDINGS]
-    rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in PILOT_HELP]
+    shown = (*STICK_HELP, *((b.pad, b.key, b.meaning) for b in BINDINGS), *VIEW_HELP, *TAG_HELP, *PILOT_HELP)
+    rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in shown]
     return "\n".join(rows)

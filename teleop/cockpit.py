@@ -2,16 +2,20 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 
-from data.errors import UserError
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.devices import DeviceName, choose_device, has_display
+from teleop.devices.calibration import calibration_for
 from teleop.devices.device import Device
+from teleop.devices.mappings import load_mappings
+from teleop.devices.raw_gamepad import RawGamepad
+from teleop.devices.raw_sources import raw_pads
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
 from teleop.envs import make_panda
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
@@ -20,21 +24,33 @@ from teleop.mapping import MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
 from teleop.screen import Headless, Screen
-from teleop.window import Window, start_pygame
+from teleop.scribe import InlineScribe, ScribeProcess
+from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
 
 
 @dataclass(frozen=True)
 class CockpitConfig:
-    """What to drive and with what. `seed` also seeds the scripted operator."""
+    """What to drive, with what, and how it is shown.
+
+    `pad` chooses among gamepads, `mappings` is a file of SDL mappings; `seed` also seeds the scripted operator; `trims`:
+    idle ends are set aside; `painter` draws (None: the usual one).
+    """
 
     env_id: str = "PandaLift-v0"
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     device: DeviceName = "auto"
+    pad: str = ""
+    mappings: Path | None = None
     headless: bool = False
     seed: int = 0
     max_seconds: float = 60.0
     mapping: MappingConfig = field(default_factory=MappingConfig)
     operator: OperatorConfig = field(default_factory=OperatorConfig)
+    trims: bool = True
+    size_px: tuple[int, int] = SIZE_PX
+    look: LookName = "auto"
+    sound: bool = False
+    painter: type | None = None
 
 
 @dataclass(frozen=True)
@@ -62,10 +78,12 @@ class Cockpit:
             "clock": self.clock.kind,
             "settings": settings,
         }
-        return Recorder(session, self.arm, facts)
+        scribe = InlineScribe if self.clock.kind == "simulated" else ScribeProcess
+        return Recorder(session, self.arm, facts, scribe(session, trims=self.config.trims))
 
     def loop(self, session: Session, config: LoopConfig, pilot: Pilot | None = None, **hooks: Any) -> Loop:
-        return Loop(self.env, self.arm, self.device, self.screen, self.clock, self.recorder(session), config, pilot, **hooks)
+        limited = replace(config, max_ticks=round(self.config.max_seconds * CONTROL_HZ))
+        return Loop(self.env, self.arm, self.device, self.screen, self.clock, self.recorder(session), limited, pilot, **hooks)
 
 
 @contextlib.contextmanager
@@ -74,43 +92,55 @@ def open_cockpit(config: CockpitConfig) -> Iterator[Cockpit]:
     with contextlib.ExitStack() as stack:
         display = has_display() and not config.headless
         kind, why = _choose(config, display)
-        limit = {"max_episode_steps": round(config.max_seconds * CONTROL_HZ)}
-        env, arm = make_panda(config.env_id, {**config.env_kwargs, **limit})
+        env, arm = make_panda(config.env_id, {**config.env_kwargs, "max_episode_steps": -1})  # the loop keeps the time: it can rewind
         stack.callback(env.close)
         screen: Screen = _window(config, arm, kind) if display else Headless(pump=kind == "gamepad")
         stack.callback(screen.close)
         device = _open_device(kind, config, arm)
         stack.callback(device.close)
+        config = _calibrated(config, device)
         period_s = 1.0 / CONTROL_HZ
         clock: Clock = SimulatedClock(period_s) if kind == "scripted" and not display else RealClock(period_s)
         yield Cockpit(config, env, arm, device, screen, clock, why)
 
 
 def _choose(config: CockpitConfig, display: bool) -> tuple[DeviceName, str]:
-    """pygame is started only when hardware may be used or a window opened; a bare server needs neither."""
-    pads = 0
-    if display or config.device in ("auto", "gamepad"):
-        start_pygame(display=display)
-        from teleop.devices.gamepad import gamepads
+    """pygame is started only when hardware may be used; a bare server needs nothing of it."""
+    pads, unmapped_pads, raw = 0, list[str](), 0
+    if config.mappings is not None or config.device in ("auto", "gamepad"):
+        start_pygame(display=False)
+        from teleop.devices.gamepad import gamepads, unmapped
 
-        pads = len(gamepads())
-    return choose_device(config.device, pads=pads, display=display)
+        if config.mappings is not None:
+            load_mappings(config.mappings)
+        pads, unmapped_pads = len(gamepads()), unmapped()
+    if config.device == "raw-gamepad" or (config.device == "auto" and pads == 0 and not display):
+        raw = len(raw_pads())
+    return choose_device(config.device, pads=pads, display=display, raw_pads=raw, unmapped=unmapped_pads)
+
+
+def _calibrated(config: CockpitConfig, device: Device) -> CockpitConfig:
+    """With the pad's own dead zone, curve and speed, where `python -m teleop devices --calibrate` has kept them."""
+    info = getattr(device, "info", None)
+    found = calibration_for(info.guid) if info is not None else None
+    return config if found is None else replace(config, mapping=found.applied_to(config.mapping))
 
 
 def _window(config: CockpitConfig, arm: PandaEnv, kind: DeviceName) -> Screen:
-    import pygame
-
-    try:
-        return Window(arm, f"{config.env_id}: {arm.task}", keyboard=kind == "keyboard")
-    except pygame.error as error:
-        raise UserError(f"the window cannot be opened ({error}); use --headless with --device gamepad or scripted") from error
+    title = f"{config.env_id}: {arm.task}"
+    window = WindowConfig(
+        config.env_id, config.env_kwargs, title, kind == "keyboard", config.size_px, config.look, config.sound, config.painter
+    )
+    return Window(arm, window, pump=kind == "gamepad")
 
 
 def _open_device(kind: DeviceName, config: CockpitConfig, arm: PandaEnv) -> Device:
     if kind == "gamepad":
         from teleop.devices.gamepad import Gamepad
 
-        return Gamepad()
+        return Gamepad(config.pad)
+    if kind == "raw-gamepad":
+        return RawGamepad(config.pad)
     if kind == "keyboard":
         from teleop.devices.keyboard import Keyboard
 

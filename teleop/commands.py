@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,8 +19,13 @@ from data.session import Session
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import DeviceName, has_display
 from teleop.devices.scripted import OperatorConfig
-from teleop.loop import LoopConfig, LoopReport
-from teleop.window import start_pygame
+from teleop.grip import GripStyle
+from teleop.loop import LoopConfig
+from teleop.mapping import Directions
+from teleop.modes import mode_names, wished_plan
+from teleop.stick import Button
+from teleop.tally import Tally
+from teleop.window import SIZE_PX, LookName, start_pygame
 
 SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 RECORDINGS = Path("data") / "recordings"
@@ -40,7 +45,11 @@ class Record:
     session: Path = field(default_factory=_new_session)
     """session folder, made when missing, gone on with when not"""
     device: DeviceName = "auto"
-    """auto: a gamepad, else the keyboard, else (no display) the scripted operator"""
+    """auto: a gamepad, else the keyboard, else (no display) a raw gamepad or the scripted operator"""
+    pad: str = ""
+    """which gamepad: its number, a part of its name or its GUID (python -m teleop devices lists them)"""
+    mappings: Path | None = None
+    """a file of SDL mappings (gamecontrollerdb.txt) for gamepads that SDL does not know"""
     episodes: int | None = None
     """stop after this many kept episodes (default: until you quit; 10 for the scripted operator)"""
     mode: str = ""
@@ -53,31 +62,61 @@ class Record:
     """no window"""
     seed: int = 0
     """first seed; episode k starts from seed + k"""
+    target: int | None = None
+    """stop when the session holds this many successes"""
     auto_stop: bool = True
     """end the episode when success has held for 10 ticks"""
     max_seconds: float = 60.0
     """longest episode"""
+    countdown: float = 0.0
+    """seconds from Start to the first step"""
+    trim: bool = True
+    """set idle starts and ends aside (they stay in the episode's file)"""
+    tags: tuple[str, ...] = ()
+    """names of the behaviour modes on the D-pad, e.g. left=inside right=outside"""
+    plan: tuple[str, ...] = ()
+    """wished successes per behaviour mode, e.g. left=20 right=20"""
+    directions: Literal["camera", "base"] = "camera"
+    """forward on the left stick: away from the camera's eye, or along the robot base's x axis"""
+    grip: Literal["hold", "toggle"] = "hold"
+    """hold: the gripper follows the trigger; toggle: each pull closes or opens it"""
+    size: tuple[int, int] = SIZE_PX
+    """the window's width and height in pixels, from 960 720 on"""
+    look: LookName = "auto"
+    """how the arm is drawn; auto: the prettiest that keeps 60 pictures a second"""
+    sound: bool = False
+    """tones for start, success, questions and limits"""
     skill: float = 1.0
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
 
     def run(self) -> int:
         self._check()
+        names = mode_names(self.tags)
+        plan = wished_plan(self.plan, names)
         Session.check_path(self.session)
         env_kwargs = {"cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else {}
         operator = operator_with(self.skill)
         # Every sitting of a scripted operator is another person's day: its seed goes on with the session.
         config = CockpitConfig(
-            self.env,
-            env_kwargs,
-            self.device,
-            self.headless,
-            self.seed + Session(self.session).next_number(),
-            self.max_seconds,
+            env_id=self.env,
+            env_kwargs=env_kwargs,
+            device=self.device,
+            headless=self.headless,
+            seed=self.seed + Session(self.session).next_number(),
+            max_seconds=self.max_seconds,
             operator=operator,
+            pad=self.pad,
+            mappings=self.mappings,
+            trims=self.trim,
+            size_px=self.size,
+            look=self.look,
+            sound=self.sound,
         )
         with open_cockpit(config) as cockpit:
+            if self.grip == "toggle" and cockpit.device.source is Source.SCRIPTED:
+                raise UserError("the scripted operator holds the trigger; --grip toggle is for a person")
             print(cockpit.why)
-            self._drive(cockpit, Session.create(self.session))
+            self._drive(cockpit, Session.create(self.session), names, plan)
         return 0
 
     def _check(self) -> None:
@@ -89,17 +128,33 @@ class Record:
             raise UserError(f"--seed {self.seed} is negative; give 0 or more")
         if not 8 <= self.image_size <= 960:
             raise UserError(f"--image-size {self.image_size} is outside 8 … 960; give the pixels of one side")
+        if self.target is not None and self.target < 1:
+            raise UserError(f"--target {self.target} is not a count; give 1 or more")
+        if not 0.0 <= self.countdown <= 60.0:
+            raise UserError(f"--countdown {self.countdown} is outside 0 … 60; give seconds")
+        if not (SIZE_PX[0] <= self.size[0] <= 3840 and SIZE_PX[1] <= self.size[1] <= 2160):
+            raise UserError(f"--size {self.size[0]} {self.size[1]} is outside 960 720 … 3840 2160; give width and height in pixels")
 
-    def _drive(self, cockpit: Cockpit, session: Session) -> None:
-        endless = self.episodes is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
+    def _drive(self, cockpit: Cockpit, session: Session, names: dict[Button, str], plan: dict[str, int]) -> None:
+        endless = self.episodes is None and self.target is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
         wished = SCRIPTED_EPISODES if endless else self.episodes
         real = cockpit.clock.kind == "real"
         config = LoopConfig(
-            mapping=cockpit.config.mapping, episodes=wished, hold_ticks=10 if self.auto_stop else 0, mode=self.mode, seed=self.seed
+            mapping=cockpit.config.mapping,
+            episodes=wished,
+            target=self.target,
+            hold_ticks=10 if self.auto_stop else 0,
+            mode=self.mode,
+            seed=self.seed,
+            directions=Directions(self.directions),
+            grip=GripStyle(self.grip),
+            countdown_s=self.countdown,
+            mode_names=names,
+            plan=plan,
         )
         with contextlib.ExitStack() as stack:
             loop = cockpit.loop(session, config, on_episode=None if real else _progress(stack, wished))
-            stack.callback(lambda: _print_kept(loop.report, session, real=real))  # also after Ctrl-C
+            stack.callback(lambda: _print_kept(loop.tally, session, real=real))  # also after Ctrl-C
             loop.run()
 
 
@@ -110,12 +165,13 @@ def operator_with(skill: float) -> OperatorConfig:
     return OperatorConfig(skill=skill)
 
 
-def _print_kept(report: LoopReport, session: Session, *, real: bool) -> None:
+def _print_kept(report: Tally, session: Session, *, real: bool) -> None:
     late = f", {report.late_ticks} late ticks" if real else ""
-    print(f"kept {len(report.kept)} episodes ({report.successes} successes, {report.steps} steps{late}) in {session.path}")
+    kept = f"{len(report.kept)} episode" + "s" * (len(report.kept) != 1)
+    print(f"kept {kept} ({report.successes} successes, {report.steps} steps{late}) in {session.path}")
 
 
-def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[LoopReport], None]:
+def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[Tally], None]:
     advance = stack.enter_context(progress_bar("recording", wished))
     return lambda report: advance(report.counted, f"{report.successes} ok")
 
@@ -190,19 +246,33 @@ class Replay:
 
 @dataclass(frozen=True)
 class Devices:
-    """List what can move the sticks here."""
+    """Show what can move the sticks here, live in a terminal; tell pads apart, calibrate one."""
+
+    once: bool = False
+    """print the table once and end"""
+    json: bool = False
+    """print one JSON object on the last line"""
+    rumble: bool = False
+    """shake each gamepad in turn"""
+    calibrate: bool = False
+    """measure a gamepad's rest and reach and keep its dead zone, curve and speed"""
+    pad: str = ""
+    """which gamepad: its number, a part of its name or its GUID"""
+    seconds: float = 5.0
+    """how long each part of the calibration lasts"""
+    expo: float | None = None
+    """the curve to keep: 1 (straight) to 4 (finest in the middle)"""
+    speed: float | None = None
+    """the speed to keep: a factor from 0.1 to 2.5, 1 is 0.35 m/s"""
+    mappings: Path | None = None
+    """a file of SDL mappings (gamecontrollerdb.txt) for gamepads that SDL does not know"""
 
     def run(self) -> int:
-        start_pygame(display=has_display())
-        from teleop.devices.gamepad import gamepads
+        from teleop.devices.panel import PanelOptions, show_devices
 
-        pads = gamepads()
-        table = Table("device", "is here", "name")
-        table.add_row("gamepad", "yes" if pads else "no", ", ".join(pads) or "none connected")
-        table.add_row("keyboard", "yes" if has_display() else "no", "in the recorder's window" if has_display() else "needs a display")
-        table.add_row("scripted", "yes", "an expert that moves the sticks")
-        Console(width=terminal_width()).print(table)
-        return 0
+        start_pygame(display=False)
+        wished = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "json"}
+        return show_devices(PanelOptions(as_json=self.json, **wished))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """THE loop: stick → action → step → record, for a person, a scripted operator and a policy that asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,47 +10,52 @@ from numpy.typing import NDArray
 
 from data.episode import Step
 from data.schema import Outcome, Phase, Source
+from teleop import feel
 from teleop.bindings import MODE_TAGS, Cue, cue_of
 from teleop.clock import Clock
+from teleop.dashboard import status_of
 from teleop.devices.device import Device, View
-from teleop.envs.panda import Obs, PandaEnv
-from teleop.mapping import MappingConfig, is_deflected, stick_to_action
-from teleop.phases import ACTIVE_PHASES, next_phase
-from teleop.pilot import GripLatch, Pilot, Question
+from teleop.envs.panda import CONTROL_HZ, Obs, PandaEnv
+from teleop.envs.render import view_heading_deg
+from teleop.grip import Grip, GripStyle
+from teleop.hands import MODES, Hands
+from teleop.mapping import Directions, MappingConfig, is_deflected
+from teleop.phases import next_phase
+from teleop.pilot import Pilot, Question
 from teleop.recorder import Recorder
-from teleop.screen import Screen, Status
-from teleop.stick import Axis, Button, Stick
+from teleop.rewind import Scrub, wants_rewind
+from teleop.screen import Kept, Screen
+from teleop.scribe import End
+from teleop.sight import Sight
+from teleop.stick import Button, Stick
+from teleop.tally import Tally
 
 Action = NDArray[np.float32]
+STILL_GRIP = 1e-3
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """`episodes` to keep before stopping (None: until the operator quits); `hold_ticks` of success end an episode (0: never)."""
+    """When to stop and what to help with.
+
+    `episodes` to keep in this sitting, `target` successes to have in the session (None: until the operator quits);
+    `hold_ticks` of success end an episode (0: never), `max_ticks` end it in any case (0: never). `mode_names` are the
+    behaviour modes on the D-pad, `plan` how many successes of each are wished.
+    """
 
     mapping: MappingConfig = field(default_factory=MappingConfig)
     episodes: int | None = None
+    target: int | None = None
     hold_ticks: int = 10
+    max_ticks: int = 0
     mode: str = ""
     seed: int = 0
     dagger_round: int = -1
-
-
-@dataclass
-class LoopReport:
-    """What one run of the loop kept."""
-
-    kept: list[tuple[int, Outcome]] = field(default_factory=list)
-    steps: int = 0
-    late_ticks: int = 0
-
-    @property
-    def successes(self) -> int:
-        return sum(outcome is Outcome.SUCCESS for _, outcome in self.kept)
-
-    @property
-    def counted(self) -> int:
-        return sum(outcome in (Outcome.SUCCESS, Outcome.FAILURE) for _, outcome in self.kept)
+    directions: Directions = Directions.CAMERA
+    grip: GripStyle = GripStyle.HOLD
+    countdown_s: float = 0.0
+    mode_names: Mapping[Button, str] = field(default_factory=lambda: MODE_TAGS)
+    plan: Mapping[str, int] = field(default_factory=dict)
 
 
 OUTCOMES: dict[Cue, Outcome] = {
@@ -74,44 +79,65 @@ class Loop:
         recorder: Recorder,
         config: LoopConfig,
         pilot: Pilot | None = None,
-        on_episode: Callable[[LoopReport], None] | None = None,
+        on_episode: Callable[[Tally], None] | None = None,
     ) -> None:
         self.env, self.arm, self.device, self.screen, self.clock = env, arm, device, screen, clock
         self.recorder, self.config, self.pilot, self.on_episode = recorder, config, pilot, on_episode
-        self.phase, self.mode, self.message, self.camera = Phase.READY, config.mode, "", 0
-        self.report = LoopReport()
-        self._question: Question | None = None
-        self._latch = GripLatch()
+        self.phase, self.mode, self.message = Phase.READY, config.mode, ""
+        self.tally, self.sight = Tally.of(recorder.session), Sight()
+        self.hands = Hands(config.mapping, Grip(config.grip), directions=config.directions)
+        self._cameras = [arm.model.camera(i).name for i in range(arm.model.ncam)]
+        self.stick = Stick()
+        self.question: Question | None = None
+        self.scrub: Scrub | None = None
+        self.starts_at_s: float | None = None
+        self._edges: tuple[str, ...] = ()
         self._unplugged = self._rb_answered = False
-        self._started_s = self._paused_at_s = 0.0
+        self.started_s = self._paused_at_s = self.late_s = self._heading_deg = 0.0
         self._ticks: dict[Phase, Callable[[Stick], None]] = {
+            Phase.READY: self._ready_tick,
             Phase.HUMAN: self._human_tick,
             Phase.POLICY: self._policy_tick,
             Phase.ASKING: self._asking_tick,
+            Phase.REWIND: self._rewind_tick,
         }
         self._new_scene()
+        self._heading_deg = self._look_heading_deg()
 
-    def run(self) -> LoopReport:
-        """Until the wished number of episodes is kept or the operator quits; a running episode is never lost."""
+    def run(self) -> Tally:
+        """Until enough is kept or the operator quits; a running episode is never lost."""
         try:
-            while self.phase is not Phase.QUIT and (self.config.episodes is None or self.report.counted < self.config.episodes):
-                self.recorder.note_lateness(self.clock.wait())
-                self.tick()
+            self.clock.start()
+            with self.clock.priority():
+                while self.phase is not Phase.QUIT and not self._enough():
+                    self.tick(self.clock.wait())
         finally:
-            if self.recorder.running:
-                self._keep(Outcome.PARTIAL)
-        return self.report
+            try:
+                if self.recorder.running:
+                    self._keep(Outcome.PARTIAL)
+            finally:
+                self.recorder.close()
+        return self.tally
 
-    def tick(self) -> None:
-        """One control period: poll, obey the buttons, act, show."""
-        events = self.screen.poll()
-        stick = self.device.poll(events, self._view())
+    def tick(self, late_s: float = 0.0) -> None:
+        """One control period: poll, obey the buttons, act, show. `late_s`: how late it began."""
+        self.late_s = late_s
+        self.stick = self.device.poll(self.screen.poll(), self._view())
+        stick = self.sight.look(self.stick)
         for cue in self._cues(stick):
             self._obey(cue)
-        self._tag_mode(stick)
+        self._set_modes(stick)
+        self._heading_deg = self._look_heading_deg()
         if self.phase in self._ticks:
             self._ticks[self.phase](stick)
-        self.screen.show(self._status(stick))
+        for line in self.recorder.scribe.news():
+            self.message = line if self.phase is not Phase.PAUSED else self.message
+        self.status = status_of(self)
+        self.screen.show(self.status)
+
+    def _enough(self) -> bool:
+        enough = self.config.episodes is not None and self.tally.counted >= self.config.episodes
+        return enough or (self.config.target is not None and self.tally.all_successes >= self.config.target)
 
     # -- cues ------------------------------------------------------------------------------------------------------
 
@@ -126,16 +152,27 @@ class Loop:
             self._unplugged = False
             self.message = "back again: press L3 to go on" if self.phase is Phase.PAUSED else ""
         cues = [cue for cue in [cue_of(stick.pressed, self.phase)] if cue is not None]
+        if self.phase is Phase.REWIND:
+            return cues if wants_rewind(stick) else [*cues, Cue.RELEASE]
+        if wants_rewind(stick) and self.recorder.states:
+            return [*cues, Cue.REWIND]
         if self.pilot is not None and self.phase in (Phase.POLICY, Phase.HUMAN):
             self._rb_answered = self._rb_answered and Button.RB in stick.held  # one press answers or takes over, not both
             cues.append(Cue.TAKE_OVER if Button.RB in stick.held and not self._rb_answered else Cue.LET_GO)
         return cues
 
     def _obey(self, cue: Cue) -> None:
-        if cue is Cue.UNDO:
-            self._undo()
-        elif cue is Cue.CAMERA:
-            self.camera += 1
+        simple: dict[Cue, Callable[[], None]] = {
+            Cue.UNDO: self._undo,
+            Cue.AGAIN: self._again,
+            Cue.CONTROL_MODE: self.hands.next_mode,
+            Cue.DIRECTIONS: self.hands.swap_directions,
+        }
+        if cue in simple:
+            simple[cue]()
+        elif cue is Cue.START and self.config.countdown_s > 0:
+            counting = self.starts_at_s is not None  # pressed again: not yet
+            self.starts_at_s = None if counting else self.clock.now_s() + self.config.countdown_s
         else:
             self._change_phase(cue)
 
@@ -143,11 +180,15 @@ class Loop:
         before, self.phase = self.phase, next_phase(self.phase, cue, policy_drives=self.pilot is not None)
         if before is self.phase:
             return
+        if before is Phase.REWIND:
+            self._end_rewind(cue)
         if cue is Cue.START:
             self._start()
-        elif before in ACTIVE_PHASES and self.phase in (Phase.READY, Phase.QUIT):
-            outcome = OUTCOMES.get(cue, Outcome.SUCCESS if self.arm.is_success() else Outcome.FAILURE)
-            self._keep(outcome)
+        elif self.phase in (Phase.READY, Phase.QUIT):
+            if before is not Phase.READY:
+                self._keep(OUTCOMES.get(cue, Outcome.SUCCESS if self.arm.is_success() else Outcome.FAILURE))
+        elif self.phase is Phase.REWIND:
+            self.scrub, self.question = Scrub.from_tip(self.recorder.states, self._end()), None
         elif self.phase is Phase.PAUSED:
             self._paused_at_s = self.clock.now_s()
             self.message = self.message if cue is Cue.LOST else "paused"
@@ -157,53 +198,100 @@ class Loop:
     def _go_on(self) -> None:
         """After a pause: an open question is still open, and the pause was no time for thinking."""
         self.message = ""
-        if self._question is not None:
-            self._question.asked_at_s += self.clock.now_s() - self._paused_at_s
+        if self.question is not None:
+            self.question.asked_at_s += self.clock.now_s() - self._paused_at_s
             self.phase = Phase.ASKING
 
-    def _tag_mode(self, stick: Stick) -> None:
-        for button, tag in MODE_TAGS.items():
+    def _set_modes(self, stick: Stick) -> None:
+        """The D-pad: behaviour modes while nothing drives, joints in joint mode."""
+        if self.phase not in (Phase.READY, Phase.PAUSED):
+            self.hands.choose_joint(stick)
+            return
+        for button in MODE_TAGS:
             if button in stick.pressed:
-                self.mode = "" if self.mode == tag else tag
+                self._tag(self.config.mode_names.get(button, ""), last=Button.LB in stick.held)
+
+    def _tag(self, name: str, *, last: bool) -> None:
+        if not last:
+            self.mode = "" if self.mode == name else name
+        elif self.phase is Phase.READY and self.tally.kept:
+            kept = self.tally.tag_last("" if self.tally.kept[-1].mode == name else name)
+            self.recorder.tag(kept.number, kept.mode)
+            self.message = f"episode {kept.number} is tagged {kept.mode or 'nothing'}"
 
     # -- episodes --------------------------------------------------------------------------------------------------
 
-    def _new_scene(self) -> None:
+    def _new_scene(self, seed: int | None = None) -> None:
         """The seed is the number the next episode will have, so that a resumed session goes on where it stopped."""
-        self.seed = self.config.seed + self.recorder.session.next_number()
+        self.seed = self.config.seed + self.recorder.next_number if seed is None else seed
         self.obs: Obs
         self.obs, _ = self.env.reset(seed=self.seed)
-        self._held_success = 0
-        self._question = None
+        self.held_success = 0
+        self.question = None
 
     def _start(self) -> None:
         self.recorder.begin(seed=self.seed, dagger_round=self.config.dagger_round)
-        self._started_s = self.clock.now_s()
-        self._latch = GripLatch()
+        self.started_s, self.starts_at_s = self.clock.now_s(), None
+        self.hands.grip = Grip(self.config.grip, latched=self.pilot is not None)
         self.message = ""
 
+    def _end(self) -> End:
+        return End(self.obs, self.arm.sim_state())
+
     def _keep(self, outcome: Outcome) -> None:
-        number = self.recorder.finish(outcome, self.mode)
+        end = self._end()
+        number = self.recorder.finish(outcome, self.mode, end)
         if number is not None:
-            self.report.kept.append((number, outcome))
-            self.report.late_ticks += self.recorder.late_ticks
-            self.message = f"episode {number} kept: {outcome}"
+            self.tally.kept.append(Kept(number, outcome, self.mode, self.arm.sim_state(), self.seed))
+            self.tally.late_ticks += self.recorder.late_ticks
+            self.message = f"episode {number}: {outcome}, on its way to the disk"
             if self.on_episode is not None:
-                self.on_episode(self.report)
+                self.on_episode(self.tally)
         if self.phase is not Phase.QUIT:
             self._new_scene()
 
     def _undo(self) -> None:
         """Only what was kept in this sitting; earlier ones are not a slip of the thumb away."""
-        if not self.report.kept:
-            self.message = "nothing to undo in this sitting"
-            return
-        number = self.recorder.session.undo_last()
-        self.report.kept = [(n, o) for n, o in self.report.kept if n != number]
-        self.message = f"episode {number} moved to trash/"
+        self._undo_last()
         self._new_scene()
 
+    def _again(self) -> None:
+        self._new_scene(self._undo_last())
+
+    def _undo_last(self) -> int | None:
+        """The seed of what was undone; None when there was nothing."""
+        if not self.tally.kept:
+            self.message = "nothing to undo in this sitting"
+            return None
+        kept = self.tally.drop_last()
+        self.recorder.undo(kept.number)
+        self.message = f"episode {kept.number} moved to trash/"
+        return kept.seed
+
+    # -- rewind ----------------------------------------------------------------------------------------------------
+
+    def _rewind_tick(self, stick: Stick) -> None:
+        assert self.scrub is not None
+        self.obs = self.arm.restore(self.scrub.back(stick))
+        self.hands.rest(stick)
+        self.message = ""
+
+    def _end_rewind(self, cue: Cue) -> None:
+        """Drive on from the step that is shown; who quits meanwhile keeps everything."""
+        assert self.scrub is not None
+        scrub, self.scrub = self.scrub, None
+        if cue is Cue.QUIT:
+            self.obs = self.arm.restore(np.asarray(scrub.tip.sim_state))
+        elif scrub.at < len(self.recorder.states):
+            number = self.recorder.rewind_to(scrub.at, scrub.tip)
+            self.message = f"on from {scrub.at / CONTROL_HZ:.1f} s; the branch that was left is episode {number}"
+            self.held_success = 0
+
     # -- who acts --------------------------------------------------------------------------------------------------
+
+    def _ready_tick(self, stick: Stick) -> None:
+        if self.starts_at_s is not None and self.clock.now_s() >= self.starts_at_s:
+            self._change_phase(Cue.START)
 
     def _human_tick(self, stick: Stick) -> None:
         action = self._meant(stick)
@@ -214,9 +302,10 @@ class Loop:
         assert self.pilot is not None
         proposal = self.pilot.propose(self.obs)
         asks, score = self.pilot.asks(self.obs)
-        self._latch.rest(max(0.0, stick.axis(Axis.RT)))
+        self.hands.rest(stick)
         if asks:
-            self._question = Question(proposal, score, self.clock.now_s())
+            self.question = Question(proposal, score, self.clock.now_s())
+            self.device.rumble(feel.ASKED)
             self._change_phase(Cue.ASK)
             return
         self._step(proposal, stick, Source.POLICY, Phase.POLICY, proposal=proposal, score=score)
@@ -224,29 +313,30 @@ class Loop:
     def _asking_tick(self, stick: Stick) -> None:
         """The scene stands still until there is an answer: A, a deflected stick, or RB for the sticks as they are."""
         assert self.pilot is not None
-        assert self._question is not None
-        question = self._question
+        assert self.question is not None
+        question = self.question
         if Button.A in stick.pressed:
             label = question.proposal
         elif Button.RB in stick.held or is_deflected(stick, self.config.mapping):
             label = self._meant(stick)
         else:
-            self._latch.rest(max(0.0, stick.axis(Axis.RT)))
+            self.hands.rest(stick)
             return
         self._rb_answered = Button.RB in stick.held
         latency_s = self.clock.now_s() - question.asked_at_s
         self.pilot.note_answer(latency_s)
         executed, source = (label, self.device.source) if self.pilot.executes_answers else (question.proposal, Source.POLICY)
-        self._question = None
+        self.question = None
         self.phase = next_phase(self.phase, Cue.ANSWER, policy_drives=True)
         self._step(executed, stick, source, Phase.ASKING, label, question.proposal, question.score, latency_s)
 
+    def _look_heading_deg(self) -> float:
+        camera = self._cameras[self.sight.camera % len(self._cameras)]
+        return self.hands.heading_deg(view_heading_deg(self.arm.model, self.arm.data, camera, self.sight.orbit))
+
     def _meant(self, stick: Stick) -> Action:
-        """The stick's action; with a policy in the loop the gripper stays as it is until the trigger moves."""
-        action = stick_to_action(stick, self.config.mapping)
-        if self.pilot is not None:
-            action[6] = self._latch.grip(max(0.0, stick.axis(Axis.RT)), float(action[6]), self.arm.grip_command)
-        return action
+        """The stick's action; after a policy or a rewind the gripper stays as it is until the trigger moves."""
+        return self.hands.action(stick, self.arm, self._heading_deg)
 
     def _step(
         self,
@@ -260,12 +350,13 @@ class Loop:
         latency_s: float = float("nan"),
     ) -> None:
         before, sim_state, state = self.obs, self.arm.sim_state(), self.arm.flat_state()
+        gripped = abs(float(action[-1]) - self.arm.grip_command) > STILL_GRIP
         try:
             self.obs, reward, _, truncated, info = self.env.step(action)
         except KeyboardInterrupt:
             self.arm.restore(sim_state)  # half a step must not become the end of the record
             raise
-        self.recorder.steps.append(
+        self.recorder.add(
             Step(
                 obs=before,
                 sim_state=sim_state,
@@ -274,43 +365,34 @@ class Loop:
                 reward=float(reward),
                 source=source,
                 phase=phase,
-                stick=stick.to_array(),
+                stick=self.stick.to_array(),
                 time_s=self.clock.now_s(),
                 label=label,
                 policy_action=proposal,
                 gate_score=score,
                 decision_latency_s=latency_s,
+                lateness_s=self.late_s,
+                control_mode=MODES.index(self.hands.mode),
+                heading_deg=self._heading_deg,
+                idle=source is not Source.POLICY and not gripped and not np.any(action[:-1]),
             )
         )
-        self.report.steps += 1
-        self._held_success = self._held_success + 1 if info["success"] else 0
-        if truncated or (self.config.hold_ticks and self._held_success >= self.config.hold_ticks):
+        self.tally.steps += 1
+        self.held_success = self.held_success + 1 if info["success"] else 0
+        self._rumble()
+        out_of_time = self.config.max_ticks and len(self.recorder.states) >= self.config.max_ticks
+        if truncated or out_of_time or (self.config.hold_ticks and self.held_success >= self.config.hold_ticks):
             self._change_phase(Cue.ENDED)
+
+    def _rumble(self) -> None:
+        edges, self._edges = self._edges, self.arm.edges()
+        if self.held_success == 1:
+            self.device.rumble(feel.SUCCEEDED)
+        elif set(self._edges) - set(edges):
+            self.device.rumble(feel.AT_LIMIT)
 
     # -- what can be seen ------------------------------------------------------------------------------------------
 
     def _view(self) -> View:
-        return View(self.phase, self._held_success > 0, self._question.proposal if self._question else None)
-
-    def _status(self, stick: Stick) -> Status:
-        question, pilot = self._question, self.pilot
-        return Status(
-            phase=self.phase,
-            device=self.device.name,
-            env_id=str(self.recorder.facts["env_id"]),
-            mode=self.mode,
-            episodes=self.report.counted,
-            wished=self.config.episodes,
-            successes=self.report.successes,
-            steps=len(self.recorder.steps),
-            elapsed_s=self.clock.now_s() - self._started_s if self.recorder.running else 0.0,
-            late_ticks=self.recorder.late_ticks,
-            success=self._held_success > 0,
-            stick=stick,
-            camera=self.camera,
-            message=self.message,
-            proposal=question.proposal if question else None,
-            score=question.score if question else float("nan"),
-            labels=pilot.labels if pilot else 0,
-            label_budget=pilot.label_budget if pilot else 0,
-        )
+        proposal = self.question.proposal if self.question else None
+        return View(self.phase, self.held_success > 0, proposal, self._heading_deg)

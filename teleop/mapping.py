@@ -1,13 +1,31 @@
-"""Stick → action, pure: dead zone, curve, direction, speed, clip."""
+"""Stick → action, pure: dead zone, curve, control mode, directions, speed, clip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from teleop.stick import Axis, Button, Stick
 
-ROTATE_BUTTON = Button.LB
+PRECISE_BUTTON = Button.LB
+JOINTS = 7
+
+
+class ControlMode(StrEnum):
+    """What the sticks do. The order is the file format's (`control_mode` stores the index)."""
+
+    SIX = "six axes"
+    TRANSLATE = "translate"
+    ROTATE = "rotate"
+    JOINT = "joint"
+
+
+class Directions(StrEnum):
+    """Whose forward is the left stick's forward: that of the camera one looks through, or the robot base's x axis."""
+
+    CAMERA = "camera"
+    BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -15,21 +33,33 @@ class MappingConfig:
     """How far a stick goes for how much action.
 
     `translate` and `rotate` are the actions at full deflection (1 = 0.05 m or 0.5 rad a step: too fast for a person);
-    `heading_deg` turns the left stick about the vertical: 180 for an operator who faces the robot, as the front
-    camera does, 0 for one who looks along its x axis.
+    `precise` is the factor on both while LB is held.
     """
 
     dead_zone: float = 0.08
     expo: float = 1.6
     translate: float = 0.35
     rotate: float = 0.12
-    heading_deg: float = 180.0
+    precise: float = 0.3
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.dead_zone < 1.0:
             raise ValueError(f"dead_zone {self.dead_zone} is outside [0, 1)")
-        if self.expo < 1.0 or not 0.0 < self.translate <= 1.0 or not 0.0 < self.rotate <= 1.0:
-            raise ValueError("expo must be at least 1; translate and rotate in (0, 1]")
+        if self.expo < 1.0 or not all(0.0 < v <= 1.0 for v in (self.translate, self.rotate, self.precise)):
+            raise ValueError("expo must be at least 1; translate, rotate and precise in (0, 1]")
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What the operator has set besides the sticks.
+
+    `heading_deg` turns the left stick about the vertical: 0 pushes along the base's x axis, 180 is someone who faces the
+    robot, as the front camera does. `joint_twist` (6,): the action per radian that the chosen joint would make of the hand.
+    """
+
+    mode: ControlMode = ControlMode.SIX
+    heading_deg: float = 180.0
+    joint_twist: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
 
 
 def shape_axis(value: float, config: MappingConfig) -> float:
@@ -45,29 +75,37 @@ def unshape_axis(value: float, config: MappingConfig) -> float:
     return float(np.sign(value) * (config.dead_zone + (1.0 - config.dead_zone) * abs(value) ** (1.0 / config.expo)))
 
 
-def stick_to_action(stick: Stick, config: MappingConfig) -> NDArray[np.float32]:
+def stick_to_action(stick: Stick, config: MappingConfig, drive: Drive | None = None) -> NDArray[np.float32]:
     """The action (7,) in [-1, 1] that a stick means.
 
-    Left stick: the table's plane; right stick up/down: height; right stick left/right: yaw. With LB held the left
-    stick tilts (roll, pitch) instead. RT closes the gripper as far as it is pulled.
+    Six axes: left stick over the table, right stick height and yaw, D-pad tilt. Translate: no turning. Rotate: left
+    stick tilts, right stick yaws, no moving. Joint: the left stick turns one joint. RT closes the gripper as far as it
+    is pulled; LB makes everything slower.
     """
+    drive = drive or Drive()
     left_x, left_y, right_x, right_y = (shape_axis(stick.axis(a), config) for a in (Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y))
-    along, across = _turned(-left_y, -left_x, config.heading_deg)
+    pad_x = float(Button.RIGHT in stick.held) - float(Button.LEFT in stick.held)
+    pad_y = float(Button.DOWN in stick.held) - float(Button.UP in stick.held)
+    speed = config.precise if PRECISE_BUTTON in stick.held else 1.0
+    move, turn = speed * config.translate, speed * config.rotate
     action = np.zeros(7)
-    if ROTATE_BUTTON in stick.held:
-        action[3], action[4] = -across * config.rotate, along * config.rotate
-    else:
-        action[0], action[1] = along * config.translate, across * config.translate
-    action[2] = -right_y * config.translate
-    action[5] = -right_x * config.rotate
+    if drive.mode is ControlMode.JOINT:
+        action[:6] = left_x * _within(drive.joint_twist, move, turn)
+    if drive.mode in (ControlMode.SIX, ControlMode.TRANSLATE):
+        action[:2] = move * np.array(_turned(-left_y, -left_x, drive.heading_deg))
+        action[2] = -move * right_y
+    if drive.mode in (ControlMode.SIX, ControlMode.ROTATE):
+        tilt_x, tilt_y = (pad_x, pad_y) if drive.mode is ControlMode.SIX else (left_x, left_y)
+        along, across = _turned(-tilt_y, -tilt_x, drive.heading_deg)
+        action[3:6] = turn * np.array([-across, along, -right_x])
     action[6] = 2.0 * np.clip(stick.axis(Axis.RT), 0.0, 1.0) - 1.0
     return np.clip(action, -1.0, 1.0).astype(np.float32)
 
 
-def action_to_axes(action: NDArray[np.float32], config: MappingConfig) -> dict[Axis, float]:
+def action_to_axes(action: NDArray[np.float32], config: MappingConfig, heading_deg: float = 180.0) -> dict[Axis, float]:
     """The deflections whose action is nearest to `action` without tilting; how the scripted operator moves its sticks."""
     along, across = (np.clip(float(v) / config.translate, -1.0, 1.0) for v in action[:2])
-    up, left = _turned(along, across, -config.heading_deg)
+    up, left = _turned(along, across, -heading_deg)
     raw = {
         Axis.LEFT_X: -left,
         Axis.LEFT_Y: -up,
@@ -75,6 +113,12 @@ def action_to_axes(action: NDArray[np.float32], config: MappingConfig) -> dict[A
         Axis.RIGHT_Y: -float(np.clip(action[2] / config.translate, -1.0, 1.0)),
     }
     return {a: unshape_axis(float(np.clip(v, -1.0, 1.0)), config) for a, v in raw.items()} | {Axis.RT: (float(action[6]) + 1.0) / 2.0}
+
+
+def _within(twist: NDArray[np.float64], move: float, turn: float) -> NDArray[np.float64]:
+    """The twist scaled so that it moves by `move` or turns by `turn` at most, whichever comes first."""
+    largest = max(float(np.abs(twist[:3]).max()) / move, float(np.abs(twist[3:]).max()) / turn)
+    return twist / largest if largest > 0 else twist
 
 
 def _turned(forward: float, left: float, degrees: float) -> tuple[float, float]:

@@ -4,24 +4,28 @@ from data.schema import Phase
 from teleop.bindings import Cue
 
 ENDS = (Cue.STOP, Cue.SUCCESS, Cue.FAILURE, Cue.DISCARD, Cue.ENDED)
-ACTIVE_PHASES = (Phase.HUMAN, Phase.POLICY, Phase.ASKING, Phase.PAUSED)
+DRIVING_PHASES = (Phase.HUMAN, Phase.POLICY, Phase.ASKING)
+ACTIVE_PHASES = (*DRIVING_PHASES, Phase.PAUSED)
 
 TRANSITIONS: dict[tuple[Phase, Cue], Phase] = {
     (Phase.POLICY, Cue.ASK): Phase.ASKING,
     (Phase.ASKING, Cue.ANSWER): Phase.POLICY,
     (Phase.POLICY, Cue.TAKE_OVER): Phase.HUMAN,
+    (Phase.REWIND, Cue.LOST): Phase.PAUSED,
     **{(phase, cue): Phase.READY for phase in ACTIVE_PHASES for cue in ENDS},
-    **{(phase, cue): Phase.PAUSED for phase in (Phase.HUMAN, Phase.POLICY, Phase.ASKING) for cue in (Cue.PAUSE, Cue.LOST)},
-    **{(phase, Cue.QUIT): Phase.QUIT for phase in (Phase.READY, *ACTIVE_PHASES)},
+    **{(phase, cue): Phase.PAUSED for phase in DRIVING_PHASES for cue in (Cue.PAUSE, Cue.LOST)},
+    **{(phase, Cue.REWIND): Phase.REWIND for phase in ACTIVE_PHASES},
+    **{(phase, Cue.QUIT): Phase.QUIT for phase in (Phase.READY, Phase.REWIND, *ACTIVE_PHASES)},
 }
+HANDS_ON = ((Phase.READY, Cue.START), (Phase.PAUSED, Cue.PAUSE), (Phase.HUMAN, Cue.LET_GO), (Phase.REWIND, Cue.RELEASE))
 
 
 def next_phase(phase: Phase, cue: Cue, *, policy_drives: bool) -> Phase:
     """The phase after `cue`; a cue that means nothing now changes nothing.
 
-    With a policy at the wheel, starting, going on and letting go hand control to it; without one, to the person.
+    With a policy at the wheel, starting, going on, letting go and the end of a rewind hand control to it; without one,
+    to the person.
     """
-    driver = Phase.POLICY if policy_drives else Phase.HUMAN
-    if (phase, cue) in ((Phase.READY, Cue.START), (Phase.PAUSED, Cue.PAUSE), (Phase.HUMAN, Cue.LET_GO)):
-        return driver
+    if (phase, cue) in HANDS_ON:
+        return Phase.POLICY if policy_drives else Phase.HUMAN
     return TRANSITIONS.get((phase, cue), phase)

@@ -60,25 +60,3 @@ class Question:
     proposal: Action
     score: float
     asked_at_s: float
-
-
-@dataclass
-class GripLatch:
-    """Keeps the gripper as the policy left it until the person moves the trigger.
-
-    Directions are deltas and cannot jump at a takeover; the gripper is a position and would let go of the object.
-    """
-
-    moved_from: float = 0.0
-    latched: bool = True
-    travel: float = 0.15
-
-    def rest(self, trigger: float) -> None:
-        """The policy drives; remember where the trigger rests (0…1)."""
-        self.moved_from, self.latched = trigger, True
-
-    def grip(self, trigger: float, commanded: float, now: float) -> float:
-        """The grip (−1…1) to command: `now` while the trigger has not moved, else what it means (`commanded`)."""
-        if abs(trigger - self.moved_from) > self.travel:
-            self.latched = False
-        return now if self.latched else commanded

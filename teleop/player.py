@@ -6,12 +6,13 @@ from teleop.clock import RealClock
 from teleop.envs.panda import PandaEnv
 from teleop.screen import Status
 from teleop.stick import stick_from_array
-from teleop.window import Window
+from teleop.window import Window, WindowConfig
 
 
 def play(arm: PandaEnv, episode: Episode, number: int, camera: str, clock: RealClock) -> None:
     """Show every stored state once at the rate it was recorded; Esc or closing the window ends it."""
-    window = Window(arm, f"episode {number} of {episode.meta.env_id}", keyboard=True)
+    kwargs = {k: v for k, v in episode.meta.env_kwargs.items() if k != "cameras"}
+    window = Window(arm, WindowConfig(episode.meta.env_id, kwargs, f"episode {number} of {episode.meta.env_id}", keyboard=True))
     for t in range(len(episode)):
         clock.wait()
         window.poll()

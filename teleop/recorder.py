@@ -1,5 +1,6 @@
-"""Recorder: gathers the running episode's ticks and hands the finished episode to the session."""
+"""Recorder: the running episode as the loop sees it. Hands every step to the scribe and never waits for the disk."""
 
+import functools
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,46 +8,96 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import data
-from data.episode import Step, build_episode
+from data.episode import Step
 from data.schema import EpisodeMeta, Outcome
 from data.session import Session
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.scribe import Begin, End, Finish, Rewind, Scribe, Tag, Trash
 
 RECORDED_VERSIONS = ("mujoco", "gymnasium", "numpy", "h5py", "pygame")
+LATE_S = 2e-3
 
 
 @dataclass
 class Recorder:
-    """Owns the running episode. `facts` are the attributes that stay the same for the whole run."""
+    """Owns the running episode. `facts` are the attributes that stay the same for the whole run.
+
+    `states` are the simulator states before each step so far: where a rewind can go.
+    """
 
     session: Session
     env: PandaEnv
     facts: Mapping[str, Any]
-    steps: list[Step] = field(default_factory=list)
+    scribe: Scribe
     running: bool = False
+    number: int = -1
     late_ticks: int = 0
     max_lateness_s: float = 0.0
+    states: list[NDArray[np.float64]] = field(default_factory=list)
+    _next: int = 0
+    _family: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _episode_facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._next = self.session.next_number()
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next episode will have."""
+        return self._next
 
     def begin(self, **episode_facts: Any) -> None:
         """Start an episode; `episode_facts` are its seed, behaviour mode and the like."""
-        self.steps, self.running = [], True
+        self.running, self.number, self._next = True, self._next, self._next + 1
         self.late_ticks, self.max_lateness_s = 0, 0.0
-        self._episode_facts = episode_facts
+        self.states, self._episode_facts = [], episode_facts
+        self._family[self.number] = (self.number,)
+        self.scribe.put(Begin(self.number, self._meta(Outcome.PARTIAL, "")))
 
-    def note_lateness(self, late_s: float) -> None:
-        """A tick counts as late from 1 ms on."""
-        self.late_ticks += late_s > 1e-3
-        self.max_lateness_s = max(self.max_lateness_s, late_s)
+    def add(self, step: Step) -> None:
+        """One more step of the running episode."""
+        self.late_ticks += step.lateness_s > LATE_S
+        self.max_lateness_s = max(self.max_lateness_s, step.lateness_s)
+        self.states.append(np.asarray(step.sim_state, np.float64))
+        self.scribe.put(step)
 
-    def finish(self, outcome: Outcome, behaviour_mode: str) -> int | None:
+    def rewind_to(self, step: int, end: End) -> int:
+        """Go on from before `step`; what was done so far, ending in `end`, is kept as an abandoned episode: its number."""
+        number, self._next = self._next, self._next + 1
+        self._family[self.number] += (number,)
+        self.scribe.put(Rewind(step, number, end))
+        del self.states[step:]
+        return number
+
+    def finish(self, outcome: Outcome, behaviour_mode: str, end: End) -> int | None:
         """Keep the running episode; its number, or None when nothing had been recorded."""
         self.running = False
-        steps, self.steps = self.steps, []
-        if not steps:
-            return None
-        meta = EpisodeMeta(
+        self.scribe.put(Finish(self._meta(outcome, behaviour_mode), end))
+        if self.states:
+            return self.number
+        if len(self._family.pop(self.number)) == 1:
+            self._next = self.number  # nobody saw that number
+        return None
+
+    def undo(self, number: int) -> None:
+        """Move an episode of this sitting, with the branches it left, to trash/."""
+        self.scribe.put(Trash(self._family.pop(number)))
+
+    def tag(self, number: int, behaviour_mode: str) -> None:
+        """Change the behaviour mode of an episode of this sitting and of its branches."""
+        for each in self._family[number]:
+            self.scribe.put(Tag(each, behaviour_mode))
+
+    def close(self) -> None:
+        """Wait until everything is on disk; raises UserError when something could not be written."""
+        self.scribe.close()
+
+    def _meta(self, outcome: Outcome, behaviour_mode: str) -> EpisodeMeta:
+        return EpisodeMeta(
             outcome=outcome,
             behaviour_mode=behaviour_mode,
             late_ticks=self.late_ticks,
@@ -59,9 +110,9 @@ class Recorder:
             **self.facts,
             **self._episode_facts,
         )
-        return self.session.append(build_episode(steps, self.env.observe(), self.env.sim_state(), meta))
 
 
+@functools.cache
 def installed_versions() -> dict[str, str]:
     """What an episode was made with, for whoever replays it years later."""
     ours = {"teleop": data.__version__, "python": platform.python_version()}

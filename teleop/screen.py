@@ -1,17 +1,47 @@
 """Screen: what the loop shows, and to whom. The window is one; headless is the other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from data.schema import Phase
+import numpy as np
+from numpy.typing import NDArray
+
+from data.schema import Outcome, Phase
+from teleop.mapping import ControlMode, Directions
 from teleop.pilot import Action
-from teleop.stick import Stick
+from teleop.stick import Button, Stick
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One kept episode as the strip shows it; `end_state` (S,) is its last simulator state, for the thumbnail."""
+
+    number: int
+    outcome: Outcome
+    mode: str
+    end_state: NDArray[np.float64]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """How far the operator has turned the view: degrees about the vertical and up, and a factor of the distance."""
+
+    azimuth_deg: float = 0.0
+    elevation_deg: float = 0.0
+    zoom: float = 1.0
 
 
 @dataclass(frozen=True)
 class Status:
-    """Everything the HUD shows."""
+    """Everything the window shows besides the arm itself. Plain data: it travels to the window's process.
+
+    `rewind` is (step shown, steps recorded) while scrubbing; `hold` and `hold_wished` are ticks of held success (wished
+    0: no auto-stop); `remaining_s` is what the episode may still last, `countdown_s` what is left before it starts;
+    `mode_counts` are the successes per behaviour mode in the whole session, `plan` the wished ones; `kept` is the strip,
+    oldest first; `target` and `all_successes` count the whole session; `lateness_ms` is the last tick's, `worst_ms` the episode's.
+    """
 
     phase: Phase
     device: str
@@ -31,6 +61,26 @@ class Status:
     score: float = float("nan")
     labels: int = 0
     label_budget: int = 0
+    control_mode: ControlMode = ControlMode.SIX
+    directions: Directions = Directions.CAMERA
+    joint: int = 0
+    precise: bool = False
+    profile: str = "xbox"
+    orbit: Orbit = Orbit()
+    rewind: tuple[int, int] | None = None
+    hold: int = 0
+    hold_wished: int = 0
+    remaining_s: float = float("inf")
+    countdown_s: float = 0.0
+    lateness_ms: float = 0.0
+    worst_ms: float = 0.0
+    redraw_hz: float = 0.0
+    mode_names: Mapping[Button, str] = field(default_factory=dict)
+    mode_counts: Mapping[str, int] = field(default_factory=dict)
+    plan: Mapping[str, int] = field(default_factory=dict)
+    kept: tuple[Kept, ...] = ()
+    target: int | None = None
+    all_successes: int = 0
 
 
 class Screen(Protocol):
@@ -54,9 +104,9 @@ class Headless:
     def poll(self) -> Sequence[Any]:
         if not self._pump:
             return ()
-        import pygame
+        from teleop.devices.events import drain_events
 
-        return pygame.event.get()
+        return drain_events()
 
     def wants_to_quit(self) -> bool:
         return False

@@ -1,7 +1,7 @@
 """Stick: one poll of a device, whatever the device is."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -54,6 +54,10 @@ class Stick:
 
     def axis(self, name: Axis) -> float:
         return float(self.axes[AXES.index(name)])
+
+    def without(self, *names: Axis) -> "Stick":
+        """The same stick with these axes at rest."""
+        return replace(self, axes=np.where([a in names for a in AXES], np.float32(0.0), self.axes))
 
     def to_array(self) -> NDArray[np.float32]:
         """(21,): the axes, then 1 for every button held or tapped; what an episode stores."""

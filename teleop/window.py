@@ -1,104 +1,269 @@
-"""The window: the arm's picture, the HUD, the event queue."""
+"""The window, in a process of its own: however slow drawing is, control is not late.
 
+The control process sends what there is to see, never waiting; the window's process draws it up to 60 times a second, the
+states on the way between two control ticks included, and sends back what its keys do.
+"""
+
+import contextlib
+import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from data.schema import Phase
-from teleop.envs.panda import PandaEnv
-from teleop.envs.render import FAST, PRETTY, Look, project
-from teleop.pilot import Action
-from teleop.screen import Status
+from data.errors import UserError
+from teleop.clock import yield_to_control
+from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.envs.render import FAST, PRETTY, Look
+from teleop.screen import Headless, Status
 
 SIZE_PX = (960, 720)
-LOOKS = (PRETTY, Look(meshes=True), FAST)
-DRAW_BUDGET_S = 0.018
-ARROW_STEPS = 6.0  # the arrow shows where this many proposed steps would lead
-INSET_PX = (240, 180)
-INSET_MARGIN_PX = 12
+REDRAW_HZ = 60
+SLACK_S = 5e-4  # the third picture after a tick must not meet the next tick
+START_TIMEOUT_S = 60.0
+UNSEEN = 4  # so many pictures may be on their way; a window that does not keep up misses some, it holds up nobody
+LookName = Literal["auto", "pretty", "meshes", "hulls"]
+LOOKS: dict[str, Look] = {"pretty": PRETTY, "meshes": Look(meshes=True), "hulls": FAST}
 
 
-def start_pygame(*, display: bool) -> None:
+def start_pygame(*, display: bool, joysticks: bool = True) -> None:
     """Start SDL's video (a dummy one without a display) and joysticks; no sound."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS", "1")
     # pygame's window would make its own GL context current on this thread and break MuJoCo's (EGL_BAD_ACCESS).
     os.environ["SDL_FRAMEBUFFER_ACCELERATION"] = "0"
-    if not display:
-        os.environ["SDL_VIDEODRIVER"] = "dummy"
     import pygame
 
+    from teleop.devices.sdl import start_joysticks
+
+    driver = os.environ.get("SDL_VIDEODRIVER")
+    if not display:
+        os.environ["SDL_VIDEODRIVER"] = "dummy"
     pygame.display.init()
-    pygame.joystick.init()
+    if not display:  # only for this process: the window's has its own
+        os.environ.pop("SDL_VIDEODRIVER")
+        if driver is not None:
+            os.environ["SDL_VIDEODRIVER"] = driver
+    if joysticks:
+        start_joysticks()
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """What the window's process is started with; `painter` is the class that draws."""
+
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    title: str
+    keyboard: bool
+    size_px: tuple[int, int] = SIZE_PX
+    look: LookName = "auto"
+    sound: bool = False
+    painter: Any = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One tick as it travels: `states` (K, S) are the simulator's at equal times up to the tick's end; one when nothing moves."""
+
+    status: Status
+    states: NDArray[np.float64]
+    began_s: float
 
 
 class Window:
-    """A `Screen` on the desktop. Draws once a tick with the best-looking picture that leaves the tick its time."""
+    """A `Screen` on the desktop. `look` and `draw_s` are what the window's process chose and measured."""
 
-    def __init__(self, arm: PandaEnv, title: str, *, keyboard: bool, look: Look | None = None) -> None:
-        import pygame
+    def __init__(self, arm: PandaEnv, config: WindowConfig, *, pump: bool = False) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._arm, self._pump, self._quit = arm, Headless(pump), False
+        arm.keeps_trail = True
+        self._conn, theirs = context.Pipe()
+        self._seen = context.RawValue("Q", 0)
+        self._sent = 0
+        self._process = context.Process(target=_run, args=(theirs, self._seen, config), name="window", daemon=True)
+        self._process.start()
+        theirs.close()
+        self.look = self._wait_until_open()
 
-        from teleop.hud import Hud
-
-        self._pygame, self._arm = pygame, arm
-        self._surface = pygame.display.set_mode(SIZE_PX)
-        pygame.display.set_caption(title)
-        self._hud = Hud(keyboard)
-        self._quit = False
-        self._cameras = [arm.model.camera(i).name for i in range(arm.model.ncam)]
-        self.look = self._best_look() if look is None else look
+    def _wait_until_open(self) -> str:
+        try:
+            if not self._conn.poll(START_TIMEOUT_S):
+                raise UserError(f"the window did not open within {START_TIMEOUT_S:.0f} s; use --headless with --device gamepad or scripted")
+            kind, word = self._conn.recv()
+        except (EOFError, OSError) as error:
+            raise UserError("the window's process ended before it opened; use --headless with --device gamepad or scripted") from error
+        if kind == "failed":
+            raise UserError(f"the window cannot be opened ({word}); use --headless with --device gamepad or scripted")
+        return str(word)
 
     def poll(self) -> Sequence[Any]:
-        events = self._pygame.event.get()
-        self._quit = self._quit or any(self._asks_to_quit(event) for event in events)
-        return events
+        """What the window's keys did since the last tick, and this process's own events (gamepads)."""
+        import pygame
 
-    def _asks_to_quit(self, event: Any) -> bool:
-        """The window's close button, or Esc, which works beside a gamepad too."""
-        return bool(event.type == self._pygame.QUIT or (event.type == self._pygame.KEYDOWN and event.key == self._pygame.K_ESCAPE))
+        events = list(self._pump.poll())
+        try:
+            while self._conn.poll():
+                events += [pygame.event.Event(kind, **facts) for kind, facts in self._conn.recv()]
+        except (EOFError, OSError):
+            self._quit = True  # the process is gone: what runs is kept as a partial episode
+        self._quit = self._quit or any(_asks_to_quit(event) for event in events)
+        return events
 
     def wants_to_quit(self) -> bool:
         return self._quit
 
     def show(self, status: Status) -> None:
-        camera = self._cameras[status.camera % len(self._cameras)]
-        image = self._arm.draw(camera, *SIZE_PX, self.look)
-        self._surface.blit(self._pygame.image.frombuffer(image.tobytes(), SIZE_PX, "RGB"), (0, 0))
-        if status.phase is Phase.ASKING and status.proposal is not None:
-            self._draw_proposal(status.proposal, camera)
-        self._draw_inset(self._cameras[(status.camera + 1) % len(self._cameras)])
-        self._hud.draw(self._surface, status)
-        self._pygame.display.flip()
+        if self._quit or self._sent - self._seen.value >= UNSEEN:
+            return
+        states = np.array(self._arm.trail or [self._arm.sim_state()])
+        self._arm.trail = []
+        with contextlib.suppress(OSError):
+            self._conn.send(Frame(status, states, time.perf_counter()))
+            self._sent += 1
 
     def save(self, path: str) -> None:
-        """The window's pixels as a PNG file."""
-        self._pygame.image.save(self._surface, path)
+        """The window's pixels as a PNG file, as last drawn."""
+        self._conn.send(path)
 
     def close(self) -> None:
-        self._pygame.display.quit()
+        with contextlib.suppress(OSError):
+            self._conn.send(None)
+        self._process.join(5.0)
+        if self._process.is_alive():
+            self._process.terminate()
+        self._conn.close()
 
-    def _draw_inset(self, camera: str) -> None:
-        """The next camera, small, in the lower right corner: the depth that one view hides."""
-        image = self._arm.draw(camera, *INSET_PX, FAST)
-        corner = tuple(whole - part - INSET_MARGIN_PX for whole, part in zip(SIZE_PX, INSET_PX, strict=True))
-        self._surface.blit(self._pygame.image.frombuffer(image.tobytes(), INSET_PX, "RGB"), corner)
-        self._pygame.draw.rect(self._surface, (18, 22, 30), (*corner, *INSET_PX), 2)
 
-    def _best_look(self) -> Look:
-        for look in LOOKS[:-1]:
-            self._arm.draw(self._cameras[0], *SIZE_PX, look)  # the first picture also uploads meshes
-            start_s = time.perf_counter()
-            self._arm.draw(self._cameras[0], *SIZE_PX, look)
-            if time.perf_counter() - start_s < DRAW_BUDGET_S:
-                return look
-        return LOOKS[-1]
+def _asks_to_quit(event: Any) -> bool:
+    """The window's close button, or Esc, which works beside a gamepad too."""
+    import pygame
 
-    def _draw_proposal(self, proposal: Action, camera: str) -> None:
-        """The proposed motion as an arrow from the fingertips, over the picture so that nothing hides it."""
-        start_m = self._arm.tcp_pos_m
-        step_m = np.asarray(proposal[:3], np.float64) * self._arm.limits.metres_per_step
-        start, end = (project(self._arm.model, self._arm.data, camera, p, SIZE_PX) for p in (start_m, start_m + ARROW_STEPS * step_m))
-        self._hud.draw_arrow(self._surface, start, end)
+    return bool(event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE))
+
+
+def state_due(count: int, age_s: float) -> int:
+    """Which of `count` states on the way through one control period is to be seen at `age_s` after it began."""
+    return min(count - 1, max(0, int(age_s * CONTROL_HZ * count)))
+
+
+# -- in the window's process -------------------------------------------------------------------------------------------
+
+
+def _run(conn: Connection, seen: Any, config: WindowConfig) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the loop's business
+    yield_to_control(10)
+    import pygame
+
+    try:
+        start_pygame(display=True, joysticks=False)
+        easel = _Easel(config, seen)
+        conn.send(("open", easel.look))
+    except (pygame.error, UserError) as error:
+        conn.send(("failed", str(error)))
+        return
+    with contextlib.suppress(EOFError, OSError):
+        while easel.turn(conn):
+            pass
+    pygame.display.quit()
+
+
+@dataclass
+class _Pace:
+    """When to draw: at once when the loop has ticked, then every 1/60 s while states on the way are due."""
+
+    next_s: float = 0.0
+    drawn_s: list[float] = field(default_factory=list)
+
+    def note(self, start_s: float) -> None:
+        self.next_s = start_s + 1.0 / REDRAW_HZ - SLACK_S
+        self.drawn_s = [t for t in self.drawn_s if t > start_s - 1.0] + [start_s]
+
+
+class _Easel:
+    """The window, the twin of the arm that stands in it, and what was last heard from the loop."""
+
+    def __init__(self, config: WindowConfig, seen: Any) -> None:
+        import pygame
+
+        from teleop.envs import make_panda
+        from teleop.painter import Painter
+        from teleop.sounds import Sounds
+
+        self._pygame, self._seen = pygame, seen
+        surface = pygame.display.set_mode(config.size_px)
+        pygame.display.set_caption(config.title)
+        env, self._arm = make_panda(config.env_id, {k: v for k, v in config.env_kwargs.items() if k != "cameras"})
+        env.reset(seed=0)
+        self._painter = (config.painter or Painter)(surface, self._arm, keyboard=config.keyboard)
+        self._sounds = Sounds(config.sound)
+        if config.look == "auto":
+            self._painter.take_best_look(0.75 / REDRAW_HZ)
+        else:
+            self._painter.look = LOOKS[config.look]
+        self._pace, self._drawn, self._draw_s = _Pace(), (-1, -1), 0.0
+        self._frame: Frame | None = None
+
+    @property
+    def look(self) -> str:
+        return next((name for name, look in LOOKS.items() if look == self._painter.look), "hulls")
+
+    def turn(self, conn: Connection) -> bool:
+        """Hear what is new, draw when it is time, send what the keys did; False when the loop is done."""
+        wait_s = self._pace.next_s - time.perf_counter() if self._unfinished() else 0.05
+        if conn.poll(max(0.0, wait_s)):
+            while conn.poll():
+                message = conn.recv()
+                if message is None:
+                    return False
+                self._hear(message)
+        events = [_as_plain(event) for event in self._pygame.event.get() if event.type in _sent_kinds()]
+        if events:
+            conn.send(events)
+        if self._unfinished() and time.perf_counter() >= self._pace.next_s:
+            self._draw()
+        return True
+
+    def _hear(self, message: Frame | str) -> None:
+        if isinstance(message, str):
+            self._painter.save(message)
+            return
+        if self._frame is not None:
+            self._sounds.play(self._frame.status, message.status, self._painter.edges)
+        self._frame = message
+        self._seen.value += 1
+        self._pace.next_s = 0.0
+
+    def _index(self) -> int:
+        assert self._frame is not None
+        middle_s = time.perf_counter() + self._draw_s + 0.5 / REDRAW_HZ  # of the time a picture begun now is on the screen
+        return state_due(len(self._frame.states), middle_s - self._frame.began_s)
+
+    def _unfinished(self) -> bool:
+        return self._frame is not None and self._drawn != (self._seen.value, self._index())
+
+    def _draw(self) -> None:
+        assert self._frame is not None
+        start_s, index = time.perf_counter(), self._index()
+        self._pace.note(start_s)
+        self._arm.stand_as(self._frame.states[index])
+        self._painter.paint(replace(self._frame.status, redraw_hz=float(len(self._pace.drawn_s))))
+        self._pygame.display.flip()
+        self._drawn = (self._seen.value, index)
+        self._draw_s += 0.2 * (time.perf_counter() - start_s - self._draw_s)
+
+
+def _sent_kinds() -> tuple[int, ...]:
+    import pygame
+
+    return (pygame.KEYDOWN, pygame.KEYUP, pygame.QUIT, pygame.WINDOWFOCUSLOST)
+
+
+def _as_plain(event: Any) -> tuple[int, dict[str, int]]:
+    return event.type, {"key": event.key} if hasattr(event, "key") else {}

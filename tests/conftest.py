@@ -1,12 +1,21 @@
 """What tests of several packages share: a real session, recorded once through the real command."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from data.cli import run_command
 from teleop.commands import COMMANDS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_calibrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Not those of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAMEPAD_DAGGER_CONFIG", str(tmp_path_factory.mktemp("config")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -53,16 +53,29 @@ def press(pad: VirtualGamepad, button: Button, what: str, seen: Callable[[Status
     wait_for(f"{button} released", lambda s: button not in s.stick.held)
 
 
+def rewind(pad: VirtualGamepad, to_step: int) -> None:
+    """Scrub back to that step or a little further, let go of everything, drive on."""
+    pad.move(Axis.LT, 0.3)
+    wait_for("the rewind", lambda s: s.phase is Phase.REWIND and s.rewind is not None and s.rewind[0] <= to_step)
+    pad.move(Axis.RIGHT_X, 0.0)
+    pad.move(Axis.LT, 0.0)
+    wait_for("driving on", lambda s: s.phase is Phase.HUMAN)
+
+
 def drive(pad: VirtualGamepad) -> None:
     wait_for("the recorder to be ready", lambda s: s.phase is Phase.READY)
+    press(pad, Button.LEFT, "the mode tag", lambda s: s.mode == "left")
     press(pad, Button.START, "the episode to start", lambda s: s.phase is Phase.HUMAN)
     push(pad, Axis.LEFT_Y, -0.5, ticks=8)
     push(pad, Axis.LEFT_Y, 0.0, ticks=2)
     push(pad, Axis.RIGHT_Y, -0.5, ticks=6)
     push(pad, Axis.RIGHT_Y, 0.0, ticks=2)
+    good = shown[-1].steps
+    push(pad, Axis.RIGHT_X, 0.6, ticks=8)
+    rewind(pad, good)
+    push(pad, Axis.RIGHT_Y, 0.0, ticks=2)
     push(pad, Axis.RT, 0.5, ticks=3)
     push(pad, Axis.RT, 1.0, ticks=12)
-    press(pad, Button.LEFT, "the mode tag", lambda s: s.mode == "left")
     pad.unplug()
     wait_for("the pause", lambda s: s.phase is Phase.PAUSED)
     time.sleep(UNPLUGGED_S)
@@ -77,7 +90,7 @@ def main(session: str) -> None:
     pad = VirtualGamepad()
     Headless.show = watch  # type: ignore[method-assign]
     threading.Thread(target=drive, args=(pad,), daemon=True).start()
-    sys.argv = ["teleop", "record", "--device", "gamepad", "--headless", "--session", session, "--episodes", "1"]
+    sys.argv = ["teleop", "record", "--device", "gamepad", "--headless", "--no-trim", "--session", session, "--episodes", "1"]
     runpy.run_module("teleop", run_name="__main__", alter_sys=True)
 
 

@@ -309,6 +309,26 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read_meta(tmp_path / "none.hdf5")
 
 
+def test_an_episode_of_an_older_schema_is_read_as_if_nothing_new_had_happened(tmp_path: Path) -> None:
+    """What schema 2 brought is missing in files of schema 1."""
+    path = tmp_path / "000000.hdf5"
+    written = made_episode(meta=replace(META, idle_start=0, idle_end=0))
+    write_episode(path, written)
+    newer = [f for f in STEP_FIELDS if f.since > 1]
+    with h5py.File(path, "a") as file:
+        for name in ("idle_start", "idle_end"):
+            del file.attrs[name]
+        for f in newer:
+            del file[f.name]
+        file.attrs["schema_version"] = 1
+    again = read_episode(path)
+    assert again.meta == replace(written.meta, schema_version=1)
+    assert {f.name for f in newer} == {"lateness_s", "control_mode", "heading_deg"}
+    assert np.all(np.isnan(again.steps["lateness_s"]))
+    assert (again.steps["control_mode"].tolist(), again.steps["heading_deg"].tolist()) == ([0] * 3, [180] * 3)
+    assert all(again.steps[f.name].dtype == f.dtype for f in STEP_FIELDS)
+
+
 def test_an_episode_of_a_newer_schema_is_refused_with_the_way_out(copied: Path) -> None:
     path = sorted((copied / "episodes").glob("*.hdf5"))[0]
     with h5py.File(path, "a") as file:

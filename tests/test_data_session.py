@@ -82,8 +82,7 @@ def test_recording_leaves_only_episodes_and_the_index(recorded: Path) -> None:
 def test_an_episode_file_never_changes(copied: Path) -> None:
     before = {path.name: path.read_bytes() for path in (copied / "episodes").iterdir()}
     session = Session.create(copied)
-    session.append(made_episode())
-    session.undo_last()
+    session.trash(session.append(made_episode()))
     assert {path.name: path.read_bytes() for path in (copied / "episodes").iterdir()} == before
 
 
@@ -294,9 +293,9 @@ def test_an_index_that_cannot_be_written_is_a_user_error_and_the_episode_is_safe
 # -- undo ----------------------------------------------------------------------------------------------------------
 
 
-def test_undo_moves_the_last_episode_to_the_trash(copied: Path) -> None:
+def test_trash_keeps_the_file_and_takes_it_from_the_index(copied: Path) -> None:
     last = (copied / "episodes" / "000002.hdf5").read_bytes()
-    assert Session.create(copied).undo_last() == 2
+    Session.create(copied).trash(2)
     assert (copied / "trash" / "000002.hdf5").read_bytes() == last
     assert not (copied / "episodes" / "000002.hdf5").exists()
     assert indexed(copied) == indexed(copied, "usable") == [0, 1]
@@ -305,18 +304,28 @@ def test_undo_moves_the_last_episode_to_the_trash(copied: Path) -> None:
 
 def test_an_undone_number_is_never_used_again(copied: Path) -> None:
     session = Session.create(copied)
-    assert [session.undo_last(), session.undo_last()] == [2, 1]
+    session.trash(2, 1)
     assert session.append(made_episode()) == 3
-    assert session.undo_last() == 3
+    session.trash(3)
     assert session.append(made_episode()) == 4
     assert indexed(copied) == [0, 4]
     assert sorted(path.name for path in (copied / "trash").iterdir()) == ["000001.hdf5", "000002.hdf5", "000003.hdf5"]
 
 
-def test_an_empty_session_has_nothing_to_undo(tmp_path: Path) -> None:
-    session = Session.create(tmp_path)
-    assert session.undo_last() is None
-    assert not (tmp_path / "trash").exists()
+def test_trashing_what_is_not_there_changes_nothing(copied: Path) -> None:
+    before = files(copied)
+    Session.create(copied).trash(7)
+    assert files(copied) == before
+
+
+def test_a_tag_can_be_changed_afterwards(copied: Path) -> None:
+    session = Session.create(copied)
+    before = session.read(1)
+    session.tag(1, "over")
+    after = session.read(1)
+    assert after.meta == replace(before.meta, behaviour_mode="over")
+    assert all(np.array_equal(after.steps[name], before.steps[name], equal_nan=True) for name in before.steps)
+    assert files(copied) == ["episodes/000000.hdf5", "episodes/000001.hdf5", "episodes/000002.hdf5", "session.hdf5"]
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------

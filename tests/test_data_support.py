@@ -26,6 +26,8 @@ META = EpisodeMeta(
     settings={"mapping": {"expo": 1.6}},
     versions={"mujoco": "4.0.0"},
     created="2026-11-23T02:04:41+00:00",
+    idle_start=3,
+    idle_end=1,
 )
 
 

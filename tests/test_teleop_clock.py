@@ -1,6 +1,7 @@
 """Clocks: deadlines that stand still, late ticks that dilate time, and simulated time."""
 
 import itertools
+import os
 
 import pytest
 
@@ -46,6 +47,29 @@ def test_ticks_stay_on_absolute_deadlines_whatever_the_work_between(machine):
         late_s = clock.wait()
         assert machine.now_s - (start_s + k * PERIOD_S) == pytest.approx(0.0, abs=5 * GLANCE_S)
         assert 0.0 <= late_s <= 5 * GLANCE_S
+
+
+def test_what_came_before_the_start_makes_no_tick_late(machine):
+    clock = RealClock(PERIOD_S)
+    machine.work(3.0)  # a window opens
+    clock.start()
+    assert [clock.wait() <= 5 * GLANCE_S for _ in range(3)] == [True] * 3
+
+
+def test_priority_is_given_back_and_nothing_fails_without_the_right_to_it(monkeypatch):
+    before = os.sched_getscheduler(0) if hasattr(os, "sched_getscheduler") else None
+    with RealClock(PERIOD_S).priority() as granted:
+        if granted:
+            assert os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_RR
+    if before is not None:
+        assert os.sched_getscheduler(0) == before
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse, raising=False)
+    with RealClock(PERIOD_S).priority() as granted:
+        assert not granted
 
 
 def test_sleeping_too_long_does_not_add_up(machine):

@@ -7,12 +7,16 @@ from pygame._sdl2 import controller as sdl_controller
 from virtual_gamepad import VirtualGamepad
 
 from data.errors import UserError
-from data.schema import Source
+from data.schema import Phase, Source
 from teleop.bindings import BINDINGS, PILOT_HELP, STICK_HELP
 from teleop.devices import choose_device, has_display
 from teleop.devices.device import View
+from teleop.devices.events import drain_events
 from teleop.devices.gamepad import Gamepad, gamepads
 from teleop.devices.keyboard import AXIS_KEYS, BUTTON_KEYS, RAMP_POLLS, RAMP_START, Keyboard
+from teleop.devices.scripted import OperatorConfig, ScriptedOperator
+from teleop.envs import make_panda
+from teleop.mapping import Drive, MappingConfig, stick_to_action
 from teleop.stick import BUTTONS, Axis, Button
 from teleop.window import start_pygame
 
@@ -30,13 +34,31 @@ FINEST = 1.0 / 32767  # one count of SDL's int16
         ("auto", 2, False, "gamepad", "device: gamepad (found one)"),
         ("auto", 0, True, "keyboard", "device: keyboard (no gamepad found)"),
         ("auto", 0, False, "scripted", "device: scripted operator (no gamepad found, no display)"),
+        ("raw-gamepad", 1, True, "raw-gamepad", "device: raw-gamepad (as asked)"),
         ("gamepad", 1, False, "gamepad", "device: gamepad (as asked)"),
         ("keyboard", 1, True, "keyboard", "device: keyboard (as asked)"),
         ("scripted", 1, True, "scripted", "device: scripted (as asked)"),
     ],
 )
 def test_the_device_taken_and_why(wish, pads, display, taken, why):
-    assert choose_device(wish, pads=pads, display=display) == (taken, why)
+    assert choose_device(wish, pads=pads, raw_pads=int(wish == "raw-gamepad"), display=display) == (taken, why)
+
+
+def test_without_a_display_a_raw_pad_is_better_than_nobody():
+    assert choose_device("auto", pads=0, raw_pads=1, display=False) == ("raw-gamepad", "device: raw gamepad (no gamepad found, no display)")
+    assert choose_device("auto", pads=0, raw_pads=1, display=True)[0] == "keyboard"
+
+
+def test_a_raw_gamepad_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"no raw gamepad is found .* use --device gamepad or keyboard"):
+        choose_device("raw-gamepad", pads=1, raw_pads=0, display=True)
+
+
+def test_a_joystick_that_sdl_has_no_mapping_for_is_told():
+    note = r'no gamepad is connected that SDL has a mapping for \(seen: "Stick": use --device raw-gamepad or --mappings FILE\); plug one in'
+    with pytest.raises(UserError, match=note):
+        choose_device("gamepad", pads=0, display=True, unmapped=["Stick"])
+    assert '(seen: "Stick"' in choose_device("auto", pads=0, display=True, unmapped=["Stick"])[1]
 
 
 def test_a_keyboard_without_a_window_is_refused():
@@ -98,7 +120,7 @@ def pad(hand):
 
 
 def poll(device):
-    return device.poll(pygame.event.get(), View())
+    return device.poll(drain_events(), View())
 
 
 def test_the_pad_is_found_and_named(hand):
@@ -347,3 +369,23 @@ def test_posted_events_come_through_pygame_s_queue(pygame_running):
     pygame.event.clear()
     pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_TAB))
     assert Keyboard().poll(pygame.event.get(), View()).held == {Button.RB}
+
+
+# -- the scripted operator ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading_deg", [0.0, 90.0, 180.0, -35.0])
+def test_the_scripted_operator_drives_right_whatever_forward_means(heading_deg):
+    """The same hand under another heading moves the stick in another direction and the gripper in the same one."""
+    actions = []
+    for heading in (180.0, heading_deg):
+        env, arm = make_panda("PandaReach-v0", {})
+        env.reset(seed=3)
+        mapping = MappingConfig()
+        operator = ScriptedOperator(arm, mapping, OperatorConfig(skill=2.0), seed=0)
+        sticks = [operator.poll((), View(phase=Phase.HUMAN, heading_deg=heading)) for _ in range(30)]
+        actions.append(stick_to_action(sticks[-1], mapping, Drive(heading_deg=heading)))
+        env.close()
+    direction, usual = actions[1][:2], actions[0][:2]
+    assert np.linalg.norm(usual) > 0.1
+    assert direction @ usual / np.linalg.norm(direction) / np.linalg.norm(usual) > 0.97

@@ -123,9 +123,9 @@ def test_how_an_episode_is_ended_is_how_it_is_marked(sit, button, outcome, pause
     pause = [tap(Button.L3), REST] if paused else []
     loop, session, memory = sit([START, SIDE, *pause, tap(button)])
     assert outcomes(session) == [outcome]
-    assert loop.report.kept == [(0, outcome)]
+    assert [(k.number, k.outcome) for k in loop.tally.kept] == [(0, outcome)]
     assert memory.shown[-1].phase is Phase.QUIT
-    assert any(f"episode 0 kept: {outcome}" in s.message for s in memory.shown)
+    assert memory.shown[-1].message.startswith(f"episode 0 kept: {outcome}")
 
 
 def test_a_solved_task_stopped_with_start_is_a_success(env, tmp_path):
@@ -160,7 +160,7 @@ def test_a_discarded_take_is_kept_but_not_offered_for_training(sit):
 def test_undo_moves_the_last_episode_to_the_trash(sit, tmp_path):
     loop, session, memory = sit([START, SIDE, tap(Button.Y), START, SIDE, tap(Button.B), REST, tap(Button.X), REST])
     assert outcomes(session) == [Outcome.SUCCESS]
-    assert loop.report.kept == [(0, Outcome.SUCCESS)]
+    assert [(k.number, k.outcome) for k in loop.tally.kept] == [(0, Outcome.SUCCESS)]
     assert (tmp_path / "session" / "trash" / "000001.hdf5").exists()
     assert memory.shown[-2].message == "episode 1 moved to trash/"
 
@@ -212,20 +212,54 @@ def test_unplugged_before_the_start_nothing_starts(sit):
 
 
 @pytest.mark.parametrize("button", MODE_TAGS)
-def test_the_d_pad_tags_the_behaviour_mode(sit, button):
-    _, session, memory = sit([START, SIDE, tap(button), SIDE, tap(Button.Y)])
+@pytest.mark.parametrize("paused", [False, True], ids=["before", "paused"])
+def test_the_d_pad_tags_the_behaviour_mode(sit, button, paused):
+    pause = tap(Button.L3)
+    rows = [START, SIDE, pause, tap(button), pause, tap(Button.Y)] if paused else [tap(button), START, SIDE, tap(Button.Y)]
+    _, session, memory = sit(rows)
     assert session.read(0).meta.behaviour_mode == MODE_TAGS[button]
-    assert memory.shown[2].mode == MODE_TAGS[button]
+    assert MODE_TAGS[button] in {s.mode for s in memory.shown}
+
+
+def test_while_driving_the_d_pad_tilts_and_tags_nothing(sit):
+    _, session, _ = sit([START, hold(Button.LEFT), tap(Button.LEFT), SIDE, tap(Button.Y)])
+    episode = session.read(0)
+    assert episode.meta.behaviour_mode == ""
+    assert abs(episode.steps["actions"][1, 3]) == pytest.approx(MappingConfig().rotate)
 
 
 def test_the_same_tag_again_takes_it_off(sit):
-    _, session, _ = sit([START, tap(Button.LEFT), SIDE, tap(Button.LEFT), SIDE, tap(Button.Y)])
+    _, session, _ = sit([tap(Button.LEFT), tap(Button.LEFT), START, SIDE, tap(Button.Y)])
     assert session.read(0).meta.behaviour_mode == ""
 
 
 def test_the_tag_stays_for_the_next_episode(sit):
-    _, session, _ = sit([tap(Button.UP), START, SIDE, tap(Button.Y), START, SIDE, tap(Button.RIGHT), tap(Button.Y)])
-    assert [m.behaviour_mode for _, m in session.metas()] == ["over", "right"]
+    _, session, _ = sit(
+        [tap(Button.UP), START, SIDE, tap(Button.Y), START, SIDE, tap(Button.Y), tap(Button.RIGHT), START, SIDE, tap(Button.Y)]
+    )
+    assert [m.behaviour_mode for _, m in session.metas()] == ["over", "over", "right"]
+
+
+def test_lb_and_the_d_pad_tag_the_last_episode_afterwards(sit):
+    after = [tap(Button.LB, Button.DOWN), REST]
+    _, session, memory = sit([tap(Button.UP), START, SIDE, tap(Button.Y), START, SIDE, tap(Button.Y), *after])
+    assert [m.behaviour_mode for _, m in session.metas()] == ["over", "under"]
+    assert memory.shown[-2].message == "episode 1 is tagged under"
+    assert memory.shown[-2].mode == "over", "the next one's tag stays"
+    assert verify(*_arm_and(session.read(1))).exact
+
+
+def test_modes_have_the_names_that_were_given_and_are_counted_against_the_plan(sit):
+    names = {**MODE_TAGS, Button.LEFT: "inside"}
+    config = LoopConfig(hold_ticks=0, mode_names=names, plan={"inside": 2, "over": 1})
+    rows = [tap(Button.LEFT), START, SIDE, tap(Button.Y), START, SIDE, tap(Button.B), START, SIDE, tap(Button.Y)]
+    _, _, memory = sit(rows, config)
+    assert memory.shown[-1].mode_counts == {"inside": 2}
+    _, session, memory = sit([tap(Button.UP), START, SIDE, tap(Button.Y)], config)
+    assert memory.shown[0].mode_counts == {"inside": 2}, "earlier sittings count"
+    assert memory.shown[-1].mode_counts == {"inside": 2, "over": 1}
+    assert memory.shown[-1].plan == {"inside": 2, "over": 1}
+    assert [m.behaviour_mode for _, m in session.metas()] == ["inside"] * 3 + ["over"]
 
 
 def test_the_mode_asked_for_on_the_command_line_is_the_first_tag(sit):
@@ -235,7 +269,7 @@ def test_the_mode_asked_for_on_the_command_line_is_the_first_tag(sit):
 
 def test_the_camera_button_shows_the_next_camera(sit):
     _, _, memory = sit([REST, tap(Button.R3), START, tap(Button.R3), REST])
-    assert [s.camera for s in memory.shown[:5]] == [0, 1, 1, 2, 2]
+    assert [s.camera for s in memory.shown[:5]] == [0, 0, 1, 1, 2]  # a tap is known by its end
 
 
 def test_a_window_that_is_closed_ends_the_run_and_keeps_a_partial(env, tmp_path):
@@ -347,7 +381,7 @@ def test_the_run_ends_with_the_wished_number_of_episodes(sit):
     rows = [START, SIDE, tap(Button.BACK), START, SIDE, tap(Button.Y), START, SIDE, tap(Button.B), START, SIDE]
     loop, session, _ = sit(rows, LoopConfig(episodes=2, hold_ticks=0))
     assert outcomes(session) == [Outcome.DISCARDED, Outcome.SUCCESS, Outcome.FAILURE], "a discarded take does not count"
-    assert (loop.report.counted, loop.report.successes) == (2, 1)
+    assert (loop.tally.counted, loop.tally.successes) == (2, 1)
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_teleop_support import REST, hold, push
 
-from teleop.mapping import MappingConfig, action_to_axes, is_deflected, shape_axis, stick_to_action, unshape_axis
+from teleop.mapping import ControlMode, Drive, MappingConfig, action_to_axes, is_deflected, shape_axis, stick_to_action, unshape_axis
 from teleop.stick import Axis, Button, make_stick
 
 CONFIG = MappingConfig()
@@ -14,8 +14,9 @@ FULL, TURN = CONFIG.translate, CONFIG.rotate
 OPEN = -1.0
 
 
-def action(stick, config=CONFIG):
-    return stick_to_action(stick, config)
+def action(stick, mode=ControlMode.SIX, heading=180.0, joint_twist=None):
+    twist = np.zeros(6) if joint_twist is None else joint_twist
+    return stick_to_action(stick, CONFIG, Drive(mode, heading, twist))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.01, -0.05, CONFIG.dead_zone, -CONFIG.dead_zone])
@@ -85,36 +86,76 @@ def test_an_operator_facing_the_robot_sees_the_hand_go_where_the_stick_goes(axes
 def test_an_operator_beside_the_robot_looks_along_its_x(axes, index, value):
     expected = np.zeros(7)
     expected[index], expected[6] = value, OPEN
-    np.testing.assert_allclose(action(push(**axes), replace(CONFIG, heading_deg=0.0)), expected, atol=1e-7)
+    np.testing.assert_allclose(action(push(**axes), heading=0.0), expected, atol=1e-7)
 
 
 def test_a_heading_of_ninety_degrees_swaps_the_axes():
-    np.testing.assert_allclose(action(push(left_y=-1.0), replace(CONFIG, heading_deg=90.0))[:2], [0.0, FULL], atol=1e-7)
+    np.testing.assert_allclose(action(push(left_y=-1.0), heading=90.0)[:2], [0.0, FULL], atol=1e-7)
 
 
 def test_heading_turns_the_plane_but_not_the_height_or_the_yaw():
     stick = push(right_x=0.7, right_y=-0.4)
-    turned = action(stick, replace(CONFIG, heading_deg=37.0))
-    np.testing.assert_array_equal(turned, action(stick, replace(CONFIG, heading_deg=0.0)))
+    np.testing.assert_array_equal(action(stick, heading=37.0), action(stick, heading=0.0))
 
 
-@pytest.mark.parametrize(("axes", "index"), [({"left_x": 1.0}, 3), ({"left_x": -1.0}, 3), ({"left_y": 1.0}, 4), ({"left_y": -1.0}, 4)])
-def test_with_lb_held_the_left_stick_tilts_and_does_not_move(axes, index):
-    tilted = action(hold(Button.LB, **axes))
+STICKS = ("left_x", "left_y", "right_x", "right_y")
+UP_RIGHT = (Button.UP, Button.RIGHT)
+
+
+@pytest.mark.parametrize(("button", "index"), [(Button.RIGHT, 3), (Button.LEFT, 3), (Button.UP, 4), (Button.DOWN, 4)])
+def test_the_d_pad_tilts_and_does_not_move(button, index):
+    tilted = action(hold(button))
     assert abs(tilted[index]) == pytest.approx(TURN)
     assert np.count_nonzero(np.abs(tilted[:6]) > 1e-6) == 1
 
 
-def test_tilting_leans_the_hand_the_way_the_stick_goes():
-    """A lean towards ±y is a turn about ∓x; one towards ±x a turn about ±y: the top of the hand follows the stick."""
+def test_tilting_leans_the_hand_the_way_the_d_pad_goes():
+    """A lean towards ±y is a turn about ∓x; one towards ±x a turn about ±y: the top of the hand follows the thumb."""
     moved = action(push(left_x=1.0, left_y=-1.0))[:3] / FULL
-    turn = action(hold(Button.LB, left_x=1.0, left_y=-1.0))[3:6] / TURN
+    turn = action(hold(*UP_RIGHT))[3:6] / TURN
     lean = np.cross(turn, [0.0, 0.0, 1.0])  # how a point above the fingertips moves
     assert lean @ moved > 0.99 * np.linalg.norm(lean) * np.linalg.norm(moved)
 
 
-def test_with_lb_held_height_and_yaw_still_work():
-    np.testing.assert_array_equal(action(hold(Button.LB, right_x=1.0, right_y=-1.0)), action(push(right_x=1.0, right_y=-1.0)))
+def test_the_pad_reaches_all_six_axes_at_once():
+    every = action(hold(*UP_RIGHT, left_x=1.0, left_y=1.0, right_x=1.0, right_y=1.0), heading=120.0)
+    assert np.all(np.abs(every[:6]) > 0.01)
+
+
+@pytest.mark.parametrize("axis", STICKS)
+def test_translating_turns_nothing(axis):
+    moved = action(hold(*UP_RIGHT, **{axis: 1.0}), ControlMode.TRANSLATE)
+    assert np.all(moved[3:6] == 0)
+    assert np.any(moved[:3]) == (axis != "right_x")
+
+
+@pytest.mark.parametrize("axis", STICKS)
+def test_rotating_moves_nothing(axis):
+    turned = action(push(**{axis: 1.0}), ControlMode.ROTATE)
+    assert np.all(turned[:3] == 0)
+    assert np.any(turned[3:6]) == (axis != "right_y")
+
+
+def test_rotating_with_the_stick_is_tilting_with_the_d_pad():
+    np.testing.assert_allclose(action(push(left_x=1.0, left_y=-1.0), ControlMode.ROTATE), action(hold(*UP_RIGHT)), atol=1e-7)
+
+
+@pytest.mark.parametrize("twist", [(2.0, 0, 0, 0.1, 0, 0), (0.1, 0, 0, 0, 3.0, 0), (0, 0, 0, 0, 0, 0)])
+def test_a_joint_turns_as_fast_as_moving_or_turning_allows(twist):
+    turned = action(push(left_x=-1.0, left_y=1.0, right_x=1.0), ControlMode.JOINT, joint_twist=np.array(twist))
+    fastest = max(np.abs(turned[:3]).max() / FULL, np.abs(turned[3:6]).max() / TURN)
+    assert fastest == pytest.approx(1.0 if any(twist) else 0.0)
+    assert np.linalg.norm(np.cross(turned[:3], twist[:3])) == pytest.approx(0.0)
+    assert turned[:6] @ np.array(twist) <= 0, "stick left turns it back"
+
+
+@pytest.mark.parametrize("mode", ControlMode)
+def test_lb_slows_every_mode_down_and_changes_no_direction(mode):
+    sticks = dict(zip(STICKS, (0.9, -0.8, 0.7, -1.0), strict=True))
+    twist = np.array([1.0, 0.5, 0, 0, 0, 2.0])
+    fast, slow = (action(hold(*held, **sticks), mode, joint_twist=twist) for held in ((), (Button.LB,)))
+    np.testing.assert_allclose(slow[:6], CONFIG.precise * fast[:6], atol=1e-7)
+    assert slow[6] == fast[6]
 
 
 @pytest.mark.parametrize(("trigger", "grip"), [(0.0, -1.0), (0.25, -0.5), (0.5, 0.0), (1.0, 1.0)])
@@ -138,23 +179,23 @@ def test_no_stick_leaves_the_action_box():
     rng = np.random.default_rng(0)
     for heading in rng.uniform(-360, 360, 200):
         axes = {a: float(v) for a, v in zip(Axis, rng.choice([-1.0, 1.0], 6), strict=True)}
-        config = MappingConfig(translate=1.0, rotate=1.0, heading_deg=float(heading))
-        assert np.abs(stick_to_action(make_stick(axes, held=[Button.LB]), config)).max() <= 1.0
-        result = stick_to_action(make_stick(axes), config)
-        assert np.abs(result).max() <= 1.0
-        assert result.dtype == np.float32
+        config = MappingConfig(translate=1.0, rotate=1.0)
+        for mode in ControlMode:
+            result = stick_to_action(make_stick(axes, held=UP_RIGHT), config, Drive(mode, float(heading), rng.uniform(-9, 9, 6)))
+            assert np.abs(result).max() <= 1.0
+            assert result.dtype == np.float32
 
 
 @pytest.mark.parametrize("heading", [180.0, 0.0, 45.0])
 def test_the_axes_of_an_action_give_that_action_again(heading):
-    config, rng = replace(CONFIG, heading_deg=heading), np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for _ in range(100):
         axes = {a: float(v) for a, v in zip((Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y), rng.uniform(-1, 1, 4), strict=True)}
         radius = np.hypot(axes[Axis.LEFT_X], axes[Axis.LEFT_Y])
         if radius > 1.0 and heading == 45.0:
             continue  # the corners of the square gate are out of reach along another heading
-        wanted = stick_to_action(make_stick(axes | {Axis.RT: float(rng.uniform())}), config)
-        again = stick_to_action(make_stick(action_to_axes(wanted, config)), config)
+        wanted = action(make_stick(axes | {Axis.RT: float(rng.uniform())}), heading=heading)
+        again = action(make_stick(action_to_axes(wanted, CONFIG, heading)), heading=heading)
         np.testing.assert_allclose(again, wanted, atol=1e-5)
 
 
@@ -182,7 +223,9 @@ def test_a_dead_zone_that_swallows_the_stick_is_refused(wrong):
         MappingConfig(**wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"expo": 0.9}, {"translate": 0.0}, {"translate": 1.1}, {"rotate": 0.0}, {"rotate": 1.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"expo": 0.9}, {"translate": 0.0}, {"translate": 1.1}, {"rotate": 0.0}, {"rotate": 1.1}, {"precise": 0.0}]
+)
 def test_a_speed_beyond_the_action_box_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"expo must be at least 1; translate and rotate in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"expo must be at least 1; translate, rotate and precise in \(0, 1\]"):
         MappingConfig(**wrong)

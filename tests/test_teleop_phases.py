@@ -9,25 +9,29 @@ from teleop.bindings import BINDINGS, MODE_TAGS, Cue, control_table, cue_of
 from teleop.phases import ACTIVE_PHASES, ENDS, TRANSITIONS, next_phase
 from teleop.stick import Button
 
-R, H, P, A, Z, Q = Phase.READY, Phase.HUMAN, Phase.POLICY, Phase.ASKING, Phase.PAUSED, Phase.QUIT
-# One row a cue; columns: READY HUMAN POLICY ASKING PAUSED QUIT. D is whoever drives: the policy when there is one.
+R, H, P, A, Z, Q, W = tuple(Phase)
+# One row a cue; columns: READY HUMAN POLICY ASKING PAUSED QUIT REWIND. D is whoever drives: the policy when there is one.
 D = "driver"
 TABLE = {
-    Cue.START:     (D, H, P, A, Z, Q),
-    Cue.STOP:      (R, R, R, R, R, Q),
-    Cue.SUCCESS:   (R, R, R, R, R, Q),
-    Cue.FAILURE:   (R, R, R, R, R, Q),
-    Cue.DISCARD:   (R, R, R, R, R, Q),
-    Cue.ENDED:     (R, R, R, R, R, Q),
-    Cue.UNDO:      (R, H, P, A, Z, Q),
-    Cue.CAMERA:    (R, H, P, A, Z, Q),
-    Cue.PAUSE:     (R, Z, Z, Z, D, Q),
-    Cue.LOST:      (R, Z, Z, Z, Z, Q),
-    Cue.QUIT:      (Q, Q, Q, Q, Q, Q),
-    Cue.TAKE_OVER: (R, H, H, A, Z, Q),
-    Cue.LET_GO:    (R, D, P, A, Z, Q),
-    Cue.ASK:       (R, H, A, A, Z, Q),
-    Cue.ANSWER:    (R, H, P, P, Z, Q),
+    Cue.START:        (D, H, P, A, Z, Q, W),
+    Cue.STOP:         (R, R, R, R, R, Q, W),
+    Cue.SUCCESS:      (R, R, R, R, R, Q, W),
+    Cue.FAILURE:      (R, R, R, R, R, Q, W),
+    Cue.DISCARD:      (R, R, R, R, R, Q, W),
+    Cue.ENDED:        (R, R, R, R, R, Q, W),
+    Cue.UNDO:         (R, H, P, A, Z, Q, W),
+    Cue.AGAIN:        (R, H, P, A, Z, Q, W),
+    Cue.CONTROL_MODE: (R, H, P, A, Z, Q, W),
+    Cue.DIRECTIONS:   (R, H, P, A, Z, Q, W),
+    Cue.PAUSE:        (R, Z, Z, Z, D, Q, W),
+    Cue.LOST:         (R, Z, Z, Z, Z, Q, Z),
+    Cue.QUIT:         (Q, Q, Q, Q, Q, Q, Q),
+    Cue.TAKE_OVER:    (R, H, H, A, Z, Q, W),
+    Cue.LET_GO:       (R, D, P, A, Z, Q, W),
+    Cue.ASK:          (R, H, A, A, Z, Q, W),
+    Cue.ANSWER:       (R, H, P, P, Z, Q, W),
+    Cue.REWIND:       (R, W, W, W, W, Q, W),
+    Cue.RELEASE:      (R, H, P, A, Z, Q, D),
 }  # fmt: skip
 
 
@@ -71,9 +75,13 @@ def test_no_button_means_two_things_in_one_phase(phase):
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_tagging_taking_over_and_accepting_share_no_button_with_a_cue(phase):
-    free = {Button.A, Button.RB, Button.LB, *MODE_TAGS}
+def test_what_is_held_or_read_by_the_loop_shares_no_button_with_a_cue(phase):
+    free = {Button.RB, Button.LB, Button.R3, *MODE_TAGS}
     assert not [b for b in BINDINGS if b.button in free]
+
+
+def test_answering_yes_is_no_other_cue_while_the_policy_asks():
+    assert cue_of(frozenset([Button.A]), Phase.ASKING) is None
 
 
 @pytest.mark.parametrize(
@@ -82,12 +90,12 @@ def test_tagging_taking_over_and_accepting_share_no_button_with_a_cue(phase):
         (Button.START, {R: Cue.START, H: Cue.STOP, P: Cue.STOP, A: Cue.STOP, Z: Cue.STOP}),
         (Button.Y, dict.fromkeys((H, P, A, Z), Cue.SUCCESS)),
         (Button.B, dict.fromkeys((H, P, A, Z), Cue.FAILURE)),
-        (Button.BACK, dict.fromkeys((H, P, A, Z), Cue.DISCARD)),
-        (Button.X, {R: Cue.UNDO}),
+        (Button.BACK, {R: Cue.AGAIN, **dict.fromkeys((H, P, A, Z), Cue.DISCARD)}),
+        (Button.X, {R: Cue.UNDO, H: Cue.CONTROL_MODE, Z: Cue.CONTROL_MODE}),
         (Button.L3, dict.fromkeys((H, P, A, Z), Cue.PAUSE)),
-        (Button.R3, dict.fromkeys((R, H, P, A, Z), Cue.CAMERA)),
+        (Button.R3, {}),
         (Button.GUIDE, dict.fromkeys((R, H, P, A, Z), Cue.QUIT)),
-        (Button.A, {}),
+        (Button.A, dict.fromkeys((R, H, Z), Cue.DIRECTIONS)),
         (Button.RB, {}),
     ],
 )

@@ -9,7 +9,7 @@ from teleop.devices.scripted import OperatorConfig, ScriptedOperator
 from teleop.envs import make_panda
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig, stick_to_action
-from teleop.pilot import GripLatch, Pilot
+from teleop.pilot import Pilot
 from teleop.stick import Button
 
 START, STOP = tap(Button.START), tap(Button.START)
@@ -251,16 +251,6 @@ def test_after_letting_go_the_gripper_is_the_policy_s_again(sit):
     rows = [START, push(rt=1.0), *opening, REST, REST, again, STOP]
     episode, _, _ = sit(rows, pilot=Pilot(HOLDING, AskAt(()), 0))
     np.testing.assert_array_equal(episode.steps["actions"][:, 6], [1, 1, 1, -1, 1, 1, 1])
-
-
-def test_the_latch_opens_only_beyond_its_travel_and_closes_at_rest():
-    latch = GripLatch(travel=0.15)
-    latch.rest(0.5)
-    assert latch.grip(0.6, commanded=0.2, now=1.0) == 1.0
-    assert latch.grip(0.7, commanded=0.4, now=1.0) == 0.4
-    assert latch.grip(0.5, commanded=0.0, now=1.0) == 0.0, "once moved it obeys"
-    latch.rest(0.0)
-    assert latch.grip(0.1, commanded=-0.8, now=1.0) == 1.0
 
 
 # -- the scripted person at the same loop ------------------------------------------------------------------------------

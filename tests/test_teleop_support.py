@@ -10,7 +10,7 @@ import numpy as np
 from data.schema import Source
 from data.session import Session
 from teleop.clock import SimulatedClock
-from teleop.devices.device import View
+from teleop.devices.device import Pulse, View
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
 from teleop.envs import make_panda
 from teleop.envs.panda import PandaEnv
@@ -19,6 +19,7 @@ from teleop.mapping import MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
 from teleop.screen import Status
+from teleop.scribe import InlineScribe
 from teleop.stick import Axis, Button, Stick, make_stick
 
 REACH, LIFT = "PandaReach-v0", "PandaLift-v0"
@@ -45,11 +46,12 @@ def hold(*buttons: Button, **axes: float) -> Stick:
 class TableDevice:
     """One row of the table per poll; afterwards the guide button, which quits. A row may be a function to call instead."""
 
-    name, source = "table", Source.HUMAN
+    name, source, profile = "table", Source.HUMAN, "xbox"
 
     def __init__(self, rows: Sequence[Stick | Callable[[], Stick]]) -> None:
         self._rows = list(rows)
         self.views: list[View] = []
+        self.rumbles: list[Pulse] = []
 
     def poll(self, events: Sequence[Any], view: View) -> Stick:
         self.views.append(view)
@@ -57,6 +59,9 @@ class TableDevice:
             return tap(Button.GUIDE)
         row = self._rows.pop(0)
         return row if isinstance(row, Stick) else row()
+
+    def rumble(self, pulse: Pulse) -> None:
+        self.rumbles.append(pulse)
 
     def close(self) -> None: ...
 
@@ -111,7 +116,7 @@ def loop_of(
     session, memory = Session.create(folder), Memory()
     settings = {"operator": asdict(device.config)} if isinstance(device, ScriptedOperator) else {}
     facts = {"env_id": env_id, "env_kwargs": {}, "operator": device.name, "clock": "simulated", "settings": settings}
-    recorder = Recorder(session, arm, facts)
+    recorder = Recorder(session, arm, facts, InlineScribe(session))
     return Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot), session, memory
 
 

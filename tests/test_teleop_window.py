@@ -1,326 +1,228 @@
-"""The window: the picture, the HUD over it, and nothing on top of anything else."""
+"""The window's process, with SDL's dummy video: what it draws, when it draws, and that it never holds up the loop."""
 
-import itertools
+import os
+import time
 
 import numpy as np
 import pygame
 import pytest
-from test_teleop_support import REST, hold, push
+from test_teleop_support import LIFT, REST, loop_of, push, tap
+from test_teleop_support import TableDevice as Table
 
-from data.schema import Phase
-from teleop import hud as hud_module
-from teleop.bindings import BINDINGS, PILOT_HELP, STICK_HELP
+from data.errors import UserError
+from teleop.devices.device import View
+from teleop.devices.keyboard import Keyboard
 from teleop.envs import make_panda
-from teleop.envs.render import FAST, PRETTY, project
-from teleop.hud import AMBER, BLUE, PHASE_LOOK, Hud
-from teleop.screen import Status
-from teleop.stick import Button
-from teleop.window import ARROW_STEPS, INSET_MARGIN_PX, INSET_PX, LOOKS, SIZE_PX, Window, start_pygame
+from teleop.loop import LoopConfig
+from teleop.painter import Painter
+from teleop.stick import Axis, Button
+from teleop.window import Window, WindowConfig, state_due
 
-PHASES = (Phase.READY, Phase.HUMAN, Phase.POLICY, Phase.ASKING, Phase.PAUSED)
-WINDOW = pygame.Rect(0, 0, *SIZE_PX)
-INSET = pygame.Rect(0, 0, *INSET_PX)
-INSET.bottomright = (SIZE_PX[0] - INSET_MARGIN_PX, SIZE_PX[1] - INSET_MARGIN_PX)
-MIDDLE = pygame.Rect(320, 300, 300, 200)  # the picture, and nothing over it
-SIDEWAYS = np.array([0, 0.5, 0, 0, 0, 0, -1], np.float32)
-XBOX = "gamepad: Xbox One S Wireless Controller"
-MESSAGES = (
-    "",
-    "paused",
-    "episode 123 kept: success",
-    "episode 123 moved to trash/",
-    "keyboard is unplugged: plug it in, then press L3 to go on",
-    f"{XBOX} is unplugged: plug it in, then press L3 to go on",
-    "gamepad: Sony Interactive Entertainment DualSense Edge Wireless Controller is unplugged: plug it in, then press L3 to go on",
-)
+PATIENCE_S = 30.0
+
+
+class Sleepy(Painter):
+    def paint(self, status):
+        time.sleep(1.0)
+
+
+class Typing(Painter):
+    """Presses W at the first picture, and lets it go at the fifth."""
+
+    painted = 0
+
+    def paint(self, status):
+        self.painted += 1
+        if self.painted in (1, 5):
+            pygame.event.post(pygame.event.Event(pygame.KEYDOWN if self.painted == 1 else pygame.KEYUP, key=pygame.K_w))
+
+
+class Deaf:
+    """A window whose keys the loop does not read."""
+
+    def __init__(self, window):
+        self.show = window.show
+
+    def poll(self):
+        return ()
+
+    def wants_to_quit(self):
+        return False
+
+
+class Tap:
+    """A pipe with an ear."""
+
+    def __init__(self, pipe, heard):
+        self.poll, self.recv, self.close, self._send, self._heard = pipe.poll, pipe.recv, pipe.close, pipe.send, heard
+
+    def send(self, frame):
+        self._heard.append(frame)
+        self._send(frame)
+
+
+class Closing(Painter):
+    def paint(self, status):
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+
+
+class Escaping(Painter):
+    def paint(self, status):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
+
+
+class Dying(Painter):
+    def paint(self, status):
+        os._exit(3)
+
+
+@pytest.fixture(autouse=True)
+def dummy_video(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
 
 
 @pytest.fixture(scope="module")
-def arm():
-    env, arm = make_panda("PandaLift-v0", {})
-    env.reset(seed=0)
-    yield arm
+def env():
+    env, _ = make_panda(LIFT, {"max_episode_steps": -1})
+    yield env
     env.close()
 
 
 @pytest.fixture
-def make_window(arm, monkeypatch):
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    start_pygame(display=False)
-    return lambda look: Window(arm, "a test", keyboard=False, look=look)
+def open_window(env):
+    windows = []
+
+    def open_it(painter=None):
+        windows.append(Window(env.unwrapped, WindowConfig(LIFT, {}, "a test", keyboard=True, look="hulls", painter=painter)))
+        return windows[-1]
+
+    yield open_it
+    for window in windows:
+        window.close()
 
 
 @pytest.fixture
-def window(make_window):
-    return make_window(FAST)
+def drive(env, tmp_path):
+    """The loop over a window and a table of sticks, one tick at a time so that a test decides how fast."""
+
+    def sit(window, rows):
+        loop, session, _ = loop_of(tmp_path / "session", env, env.unwrapped, Table(rows), LoopConfig(hold_ticks=0), env_id=LIFT)
+        loop.screen = window
+        return loop, session
+
+    return sit
 
 
-def status(phase=Phase.HUMAN, **changes):
-    piloted = phase in (Phase.POLICY, Phase.ASKING)
-    facts = {
-        "phase": phase, "device": XBOX, "env_id": "PandaLift-v0", "mode": "left", "episodes": 12, "wished": 50, "successes": 11,
-        "steps": 34, "elapsed_s": 12.3, "late_ticks": 2, "success": False, "stick": REST, "camera": 0, "message": "",
-        "proposal": SIDEWAYS if phase is Phase.ASKING else None, "score": 0.137, "labels": 3 * piloted, "label_budget": 200 * piloted,
-    }  # fmt: skip
-    return Status(**(facts | changes))
+def wait_until(condition, what):
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until_s, f"waited in vain for {what}"
+        time.sleep(0.01)
 
 
-def pixels():
-    """What is on the screen: (720, 960, 3) uint8."""
-    return pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+def drawn(window):
+    """Until the window has seen all that was sent."""
+    wait_until(lambda: window._seen.value == window._sent, "the window to draw")
 
 
-def shows(window, what):
-    window.show(what)
-    return pixels()
+def test_it_draws_what_a_painter_in_this_process_would_draw(env, open_window, drive, tmp_path):
+    window = open_window()
+    loop, _ = drive(window, [tap(Button.START), *[push(left_x=0.8, right_y=0.5)] * 8])
+    for _ in range(9):
+        loop.tick()
+        drawn(window)
+    status = loop.status
+    time.sleep(0.2)  # the last of the states on the way
+    window.save(str(tmp_path / "there.png"))
+    wait_until(lambda: (tmp_path / "there.png").exists() and (tmp_path / "there.png").stat().st_size > 10_000, "the picture")
+    time.sleep(0.2)
+    there = pygame.surfarray.array3d(pygame.image.load(tmp_path / "there.png")).astype(int)
+    surface = pygame.Surface((960, 720))
+    Painter(surface, env.unwrapped, keyboard=True).paint(status)
+    here = pygame.surfarray.array3d(surface).astype(int)
+    differs = np.abs(here - there).max(axis=2) > 8
+    assert differs[:, 52:].mean() < 0.002, "all but the redraw rate in the top bar is the same"
 
 
-def part(image, area):
-    return image[area.top : area.bottom, area.left : area.right]
+@pytest.mark.parametrize(("age_s", "due"), [(-1.0, 0), (0.0, 0), (0.004, 0), (0.006, 1), (0.026, 5), (0.049, 9), (0.051, 9), (9.0, 9)])
+def test_between_two_ticks_the_states_on_the_way_are_due_one_after_the_other(age_s, due):
+    assert state_due(10, age_s) == due
 
 
-def has_colour(image, colour):
-    return int(np.all(image == colour, axis=-1).sum())
+def test_a_scene_that_stands_still_has_one_state():
+    assert {state_due(1, age_s) for age_s in (0.0, 0.03, 1.0)} == {0}
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """Where the HUD really put its panels and its texts."""
-    panels, texts = [], []
-    panel, text = hud_module._panel, Hud._text
-
-    def note_panel(surface, area, radius=0):
-        panels.append(area.copy())
-        panel(surface, area, radius)
-
-    def note_text(self, surface, words, at, size, colour, *, centred=False):
-        area = pygame.Rect((0, 0), self._font(size).size(words))
-        area.topleft = at
-        if centred:
-            area.center = at
-        texts.append((words, area))
-        return text(self, surface, words, at, size, colour, centred=centred)
-
-    monkeypatch.setattr(hud_module, "_panel", note_panel)
-    monkeypatch.setattr(Hud, "_text", note_text)
-    return panels, texts
-
-
-# -- the picture -------------------------------------------------------------------------------------------------------
-
-
-def test_the_window_is_as_large_as_it_says(window):
-    assert shows(window, status()).shape == (720, 960, 3)
-
-
-def test_the_middle_of_the_window_is_the_camera_s_picture(window, arm):
-    expected = arm.draw("front", *SIZE_PX, FAST)
-    np.testing.assert_array_equal(part(shows(window, status()), MIDDLE), part(expected, MIDDLE))
-    assert part(expected, MIDDLE).std() > 20
-
-
-def test_the_corner_shows_the_other_camera(window, arm):
-    inside = INSET.inflate(-6, -6)
-    expected = arm.draw("wrist", *INSET_PX, FAST)[3:-3, 3:-3]
-    np.testing.assert_array_equal(part(shows(window, status()), inside), expected)
-
-
-def test_the_next_camera_swaps_the_two_pictures(window, arm):
-    shown = shows(window, status(camera=1))
-    np.testing.assert_array_equal(part(shown, MIDDLE), part(arm.draw("wrist", *SIZE_PX, FAST), MIDDLE))
-    np.testing.assert_array_equal(part(shown, INSET.inflate(-6, -6)), arm.draw("front", *INSET_PX, FAST)[3:-3, 3:-3])
-    np.testing.assert_array_equal(shows(window, status(camera=2)), shows(window, status(camera=0)))
-
-
-def test_the_picture_follows_the_arm(window, arm):
-    before = part(shows(window, status()), MIDDLE)
-    state = arm.sim_state()
+def test_what_is_sent_are_the_states_on_the_way_and_the_last_is_the_tick_s(env, open_window, drive, monkeypatch):
+    sent = []
+    window = open_window()
+    monkeypatch.setattr(window, "_conn", Tap(window._conn, sent))
+    loop, _ = drive(window, [tap(Button.START), push(right_y=-1.0), push(right_y=-1.0), tap(Button.L3), REST])
+    ends = []
     for _ in range(5):
-        arm.step(np.array([0, 0, 0.5, 0, 0, 0, -1], np.float32))
-    assert not np.array_equal(part(shows(window, status()), MIDDLE), before)
-    arm.restore(state)
+        loop.tick()
+        drawn(window)
+        ends.append(env.unwrapped.sim_state())
+    assert [len(frame.states) for frame in sent] == [10, 10, 10, 1, 1]
+    for frame, end in zip(sent, ends, strict=True):
+        assert frame.states[-1].tobytes() == end.tobytes()
+    assert len({state.tobytes() for frame in sent for state in frame.states}) == 30
+    rising = [mujoco_height(env, state) for frame in sent[1:3] for state in frame.states]
+    assert np.all(np.diff(rising) > -1e-5), "the hand goes up all the way"
+    loop.recorder.close()
 
 
-def test_showing_changes_nothing_in_the_simulation(window, arm):
-    before = arm.sim_state().tobytes()
-    for phase in PHASES:
-        window.show(status(phase))
-    assert arm.sim_state().tobytes() == before
+def mujoco_height(env, state):
+    env.unwrapped.stand_as(state)
+    return env.unwrapped.tcp_pos_m[2]
 
 
-def test_the_look_is_the_best_that_leaves_the_tick_its_time(make_window, monkeypatch):
-    for budget_s, look in ((1e9, PRETTY), (0.0, FAST)):
-        monkeypatch.setattr("teleop.window.DRAW_BUDGET_S", budget_s)
-        assert make_window(None).look == look
-    assert LOOKS[0] == PRETTY
-    assert LOOKS[-1] == FAST
+def test_a_window_that_draws_too_slowly_holds_up_nobody_and_catches_up(open_window, drive):
+    window = open_window(Sleepy)
+    loop, session = drive(window, [tap(Button.START), *[push(left_x=0.5)] * 100, tap(Button.Y)])
+    start_s = time.monotonic()
+    for _ in range(102):
+        loop.tick()
+    assert time.monotonic() - start_s < 30.0, "102 pictures of a second each were not waited for"
+    assert len(session.read(0)) == 101
+    drawn(window)
 
 
-def test_a_picture_can_be_saved(window, tmp_path):
-    shown = shows(window, status())
-    window.save(str(tmp_path / "window.png"))
-    saved = pygame.surfarray.array3d(pygame.image.load(tmp_path / "window.png")).swapaxes(0, 1)
-    np.testing.assert_array_equal(saved, shown)
+def test_keys_typed_in_the_window_move_the_stick(open_window, drive):
+    window = open_window(Typing)
+    keyboard, seen = Keyboard(), []
+    loop, _ = drive(window, [REST] * 400)
+
+    def up():
+        loop.tick()
+        drawn(window)
+        stick = keyboard.poll(window.poll(), View())
+        seen.append(stick.axis(Axis.LEFT_Y))
+        return len(seen) > 3 and min(seen) < 0 and seen[-1] == 0
+
+    loop.screen = Deaf(window)
+    wait_until(up, "the key to be pressed and let go")
+    assert seen[0] == 0.0
 
 
-# -- the HUD -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("painter", [Closing, Escaping])
+def test_the_close_button_and_esc_ask_to_quit_whatever_moves_the_sticks(open_window, drive, painter):
+    window = open_window(painter)
+    loop, _ = drive(window, [REST] * 400)
+    loop.tick()
+    wait_until(lambda: window.poll() and window.wants_to_quit(), "the wish to quit")
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_the_phase_can_be_read_at_a_glance(window, drawn, phase):
-    word, colour = PHASE_LOOK[phase]
-    corner = part(shows(window, status(phase)), pygame.Rect(0, 0, 200, 52))
-    assert has_colour(corner, colour) > 1000
-    assert word in [words for words, _ in drawn[1]]
-
-
-def test_driving_for_a_policy_that_learns_is_called_driving(window, drawn):
-    window.show(status(Phase.HUMAN, label_budget=200))
-    words = [words for words, _ in drawn[1]]
-    assert "YOU DRIVE" in words
-    assert "RECORDING" not in words
-
-
-def test_every_phase_looks_different():
-    assert len({word for word, _ in PHASE_LOOK.values()}) == len(Phase)
-    assert set(PHASE_LOOK) == set(Phase)
-
-
-def test_the_top_bar_says_how_far_one_is(window, drawn):
-    window.show(status())
-    words = [words for words, _ in drawn[1]]
-    for value in ("12 / 50", "11", "12.3 s", "left", "2", XBOX):
-        assert value in words
-
-
-@pytest.mark.parametrize("keyboard", [False, True], ids=["gamepad", "keyboard"])
-@pytest.mark.parametrize("phase", PHASES)
-def test_the_key_map_shows_what_works_now_and_only_that(drawn, phase, keyboard):
-    Hud(keyboard).draw(pygame.Surface(SIZE_PX), status(phase))
-    words = [words for words, _ in drawn[1]]
-    everything = [(b.key if keyboard else b.pad, b.meaning, phase in b.phases) for b in BINDINGS]
-    everything += [(key if keyboard else pad, meaning, True) for pad, key, meaning in STICK_HELP]
-    everything += [(key if keyboard else pad, meaning, phase in (Phase.POLICY, Phase.ASKING)) for pad, key, meaning in PILOT_HELP]
-    text = " ".join(words)
-    for key, meaning, now in everything:
-        assert (f"{key} {meaning.split()[0]}" in text and meaning.split()[-1] in text) or not now
-        if not now:
-            assert meaning not in text
-
-
-def test_the_sticks_are_shown_as_they_are(window):
-    area = pygame.Rect(12, 588, 300, 120)
-    rest = part(shows(window, status()), area)
-    for stick in (push(left_x=0.8), push(right_y=-0.8), push(rt=1.0), push(lt=1.0), hold(Button.LEFT)):
-        assert not np.array_equal(part(shows(window, status(stick=stick)), area), rest)
-
-
-def test_a_stick_pushed_right_is_drawn_to_the_right(window):
-    area = pygame.Rect(12, 588, 110, 100)
-    columns = {}
-    for value in (-1.0, 1.0):
-        image = part(shows(window, status(stick=push(left_x=value))), area)
-        columns[value] = np.argwhere(np.all(image == BLUE, axis=-1))[:, 1].mean()
-    assert columns[1.0] - columns[-1.0] == pytest.approx(60, abs=3)
-
-
-def test_a_solved_task_says_to_hold_still(window, drawn):
-    window.show(status(success=True))
-    assert "the task is solved: hold still" in [words for words, _ in drawn[1]]
-
-
-def check_layout(panels, texts):
-    for one, other in itertools.combinations([*panels, INSET], 2):
-        assert not one.colliderect(other), f"{one} over {other}"
-    for panel in panels:
-        assert WINDOW.contains(panel)
-    for words, area in texts:
-        assert any(panel.contains(area) for panel in panels), f"{words!r} at {area} leaves its panel"
-    for (words, one), (others, two) in itertools.combinations(texts, 2):
-        assert not one.inflate(-2, -6).colliderect(two.inflate(-2, -6)), f"{words!r} over {others!r}"
-
-
-@pytest.mark.parametrize("keyboard", [False, True], ids=["gamepad", "keyboard"])
-@pytest.mark.parametrize("message", MESSAGES)
-@pytest.mark.parametrize("phase", PHASES)
-def test_nothing_hides_anything_and_all_text_can_be_read(drawn, phase, message, keyboard):
-    Hud(keyboard).draw(pygame.Surface(SIZE_PX), status(phase, message=message, success=True))
-    check_layout(*drawn)
-
-
-def test_large_numbers_and_long_names_fit_too(window, drawn):
-    window.show(
-        status(
-            Phase.ASKING, episodes=12345, wished=99999, successes=12345, elapsed_s=3599.9, mode="around the back", late_ticks=98765,
-            score=12345.678, labels=54321, label_budget=99999,
-        )
-    )  # fmt: skip
-    check_layout(*drawn)
-
-
-# -- the question ------------------------------------------------------------------------------------------------------
-
-
-def test_when_the_policy_asks_the_hud_says_so_and_how_doubtful_it_is(window, drawn):
-    window.show(status(Phase.ASKING))
-    text = " ".join(words for words, _ in drawn[1])
-    assert "What would you do here?" in text
-    assert "doubt 0.137" in text
-    assert "labels 3, 197 left" in text
-
-
-def test_the_proposal_is_an_arrow_from_the_fingertips_along_the_proposed_motion(window, arm):
-    calm = shows(window, status(Phase.ASKING, proposal=None)).astype(int)
-    asking = shows(window, status(Phase.ASKING)).astype(int)
-    changed = np.argwhere(np.any(calm != asking, axis=-1))
-    start = project(arm.model, arm.data, "front", arm.tcp_pos_m, SIZE_PX)
-    end = project(arm.model, arm.data, "front", np.add(arm.tcp_pos_m, [0, ARROW_STEPS * 0.025, 0]), SIZE_PX)
-    assert end[0] > start[0] + 30, "+y is to the right of who faces the robot"
-    assert np.abs(changed[:, 1].max() - end[0]) <= 6
-    assert np.abs(changed[:, 1].min() - start[0]) <= 12
-    assert np.abs(changed[:, 0].mean() - (start[1] + end[1]) / 2) <= 12
-    assert has_colour(asking[changed[:, 0], changed[:, 1]][None], AMBER) > 200
-
-
-@pytest.mark.parametrize("phase", [Phase.READY, Phase.HUMAN, Phase.POLICY, Phase.PAUSED])
-def test_there_is_no_arrow_unless_the_policy_asks(window, phase):
-    np.testing.assert_array_equal(
-        part(shows(window, status(phase, proposal=SIDEWAYS)), MIDDLE), part(shows(window, status(phase, proposal=None)), MIDDLE)
-    )
-
-
-def test_a_proposal_to_stand_still_is_a_dot(window):
-    still = np.zeros(7, np.float32)
-    dot = has_colour(part(shows(window, status(Phase.ASKING, proposal=still)), MIDDLE), AMBER)
-    arrow = has_colour(part(shows(window, status(Phase.ASKING)), MIDDLE), AMBER)
-    assert 20 < dot < arrow
-
-
-# -- events ------------------------------------------------------------------------------------------------------------
-
-
-def test_closing_the_window_is_wanting_to_quit(window):
-    pygame.event.clear()
-    assert not window.wants_to_quit()
-    pygame.event.post(pygame.event.Event(pygame.QUIT))
-    window.poll()
+def test_a_window_that_dies_ends_the_run_and_keeps_what_was_driven(open_window, drive):
+    window = open_window(Dying)
+    loop, session = drive(window, [tap(Button.START), *[push(left_x=0.5)] * 2000])
+    loop.clock.wait = lambda: time.sleep(0.01) or 0.0
+    loop.run()
     assert window.wants_to_quit()
-    window.poll()
-    assert window.wants_to_quit(), "it stays wanted"
+    assert [str(meta.outcome) for _, meta in session.metas()] == ["partial"]
 
 
-def test_esc_is_wanting_to_quit_whatever_moves_the_sticks(window):
-    pygame.event.clear()
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_q))
-    window.poll()
-    assert not window.wants_to_quit()
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
-    window.poll()
-    assert window.wants_to_quit()
-
-
-def test_events_are_drained_once_and_handed_on(window):
-    pygame.event.clear()
-    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_w))
-    assert [e.key for e in window.poll() if e.type == pygame.KEYDOWN] == [pygame.K_w]
-    assert not [e for e in window.poll() if e.type == pygame.KEYDOWN]
+def test_a_window_that_cannot_open_is_one_line(env, monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
+    with pytest.raises(UserError, match=r"the window cannot be opened \(.*\); use --headless with --device gamepad or scripted"):
+        Window(env.unwrapped, WindowConfig(LIFT, {}, "a test", keyboard=True))

@@ -1,12 +1,13 @@
-"""Devices: gamepad, keyboard, scripted operator, and how one is chosen."""
+"""Devices: gamepad, raw gamepad, keyboard, scripted operator, and how one is chosen."""
 
 import os
 import platform
+from collections.abc import Sequence
 from typing import Literal
 
 from data.errors import UserError
 
-DeviceName = Literal["auto", "gamepad", "keyboard", "scripted"]
+DeviceName = Literal["auto", "gamepad", "raw-gamepad", "keyboard", "scripted"]
 
 
 def has_display() -> bool:
@@ -16,16 +17,32 @@ def has_display() -> bool:
     return platform.system() != "Linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def choose_device(wish: DeviceName, *, pads: int, display: bool) -> tuple[DeviceName, str]:
-    """The device to use and one line that says why: a pad, else the keyboard, else the scripted operator."""
+def choose_device(wish: DeviceName, *, pads: int, display: bool, raw_pads: int = 0, unmapped: Sequence[str] = ()) -> tuple[DeviceName, str]:
+    """The device to use and one line that says why: a pad, else the keyboard, else a raw pad, else the scripted operator.
+
+    `pads` are those that SDL has a mapping for, `unmapped` the names of those it has none for.
+    """
     if wish == "keyboard" and not display:
         raise UserError("the keyboard needs a window and there is no display (or --headless was given); use --device gamepad or scripted")
     if wish == "gamepad" and pads == 0:
-        raise UserError("no gamepad is connected; plug one in, or use --device keyboard or --device scripted")
+        note = unmapped_note(unmapped)
+        raise UserError(f"no gamepad is connected{note}; plug one in, or use --device keyboard or --device scripted")
+    if wish == "raw-gamepad" and raw_pads == 0:
+        raise UserError("no raw gamepad is found (on Linux: a joystick in /dev/input); plug one in, or use --device gamepad or keyboard")
     if wish != "auto":
         return wish, f"device: {wish} (as asked)"
     if pads:
         return "gamepad", "device: gamepad (found one)"
+    missing = f"no gamepad found{unmapped_note(unmapped)}"
     if display:
-        return "keyboard", "device: keyboard (no gamepad found)"
-    return "scripted", "device: scripted operator (no gamepad found, no display)"
+        return "keyboard", f"device: keyboard ({missing})"
+    if raw_pads:
+        return "raw-gamepad", f"device: raw gamepad ({missing}, no display)"
+    return "scripted", f"device: scripted operator ({missing}, no display)"
+
+
+def unmapped_note(names: Sequence[str]) -> str:
+    """What to add to "no gamepad" when there are joysticks that SDL cannot use."""
+    if not names:
+        return ""
+    return f' that SDL has a mapping for (seen: "{", ".join(names)}": use --device raw-gamepad or --mappings FILE)'

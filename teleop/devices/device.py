@@ -18,6 +18,16 @@ class View:
     phase: Phase = Phase.READY
     success: bool = False
     proposal: NDArray[np.float32] | None = None
+    heading_deg: float = 180.0
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A rumble: the slow heavy motor and the quick light one in [0, 1], for so many seconds."""
+
+    heavy: float
+    light: float
+    seconds: float
 
 
 class Device(Protocol):
@@ -25,9 +35,14 @@ class Device(Protocol):
 
     name: str
     source: Source
+    profile: str  # whose labels the buttons carry; see devices/profiles.py
 
     def poll(self, events: Sequence[Any], view: View) -> Stick:
         """The stick now; `events` are the window's since the last poll, drained by the caller."""
+        ...
+
+    def rumble(self, pulse: Pulse) -> None:
+        """Shake, where the device can; returns at once."""
         ...
 
     def close(self) -> None: ...

@@ -6,7 +6,7 @@ from typing import Any
 import pygame
 
 from data.schema import Source
-from teleop.devices.device import View
+from teleop.devices.device import Pulse, View
 from teleop.stick import Axis, Button, Stick, make_stick
 
 AXIS_KEYS: dict[int, tuple[Axis, float]] = {
@@ -45,7 +45,7 @@ class Keyboard:
     """Keys as sticks. A stick key starts gently and reaches full deflection in 0.4 s, so a tap is a small correction."""
 
     source = Source.HUMAN
-    name = "keyboard"
+    name = profile = "keyboard"
 
     def __init__(self) -> None:
         self._polls_down: dict[int, int] = {}
@@ -70,6 +70,8 @@ class Keyboard:
         if any(event.type == pygame.WINDOWFOCUSLOST for event in events):
             self._polls_down.clear()  # the key-up goes to another window
         return stick
+
+    def rumble(self, pulse: Pulse) -> None: ...
 
     def close(self) -> None:
         self._polls_down.clear()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.schema import Phase, Source
-from teleop.devices.device import View
+from teleop.devices.device import Pulse, View
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
 from teleop.experts import Aim, expert_for
 from teleop.mapping import MappingConfig, action_to_axes
@@ -59,6 +59,7 @@ class ScriptedOperator:
     """A `Device` that looks at the simulator instead of a screen. Seeded: the same seed gives the same sticks."""
 
     source = Source.SCRIPTED
+    profile = "xbox"
 
     def __init__(self, env: PandaEnv, mapping: MappingConfig, config: OperatorConfig, seed: int) -> None:
         self.name = "scripted operator"
@@ -80,10 +81,12 @@ class ScriptedOperator:
         if view.phase is Phase.READY:
             return make_stick(held=[Button.START], pressed=[Button.START])
         if view.phase is Phase.HUMAN:
-            return self._drive()
+            return self._drive(view.heading_deg)
         if view.phase is Phase.ASKING:
-            return self._answer()
+            return self._answer(view.heading_deg)
         return self._resting()
+
+    def rumble(self, pulse: Pulse) -> None: ...
 
     def close(self) -> None: ...
 
@@ -112,19 +115,19 @@ class ScriptedOperator:
 
     # -- driving ---------------------------------------------------------------------------------------------------
 
-    def _drive(self) -> Stick:
+    def _drive(self, heading_deg: float) -> Stick:
         aim = self._perceived(self._expert(self._env))
-        axes = self._wanted_axes(aim)
+        axes = self._wanted_axes(aim, heading_deg)
         wanted = np.array([axes[a] for a in STICK_AXES])
         wanted = self._with_slips(wanted)
         slew = self.config.slew_per_s / CONTROL_HZ
         self._axes += np.clip(wanted - self._axes, -slew, slew)
         return self._stick(self._axes + self._motor_noise(self._axes), axes[Axis.RT])
 
-    def _answer(self) -> Stick:
+    def _answer(self, heading_deg: float) -> Stick:
         """A label: RB says that the sticks as they are, also at rest, are the answer. Decided, so without motor delay."""
         self._fresh_answer_ticks = CONTROL_HZ // 2
-        axes = self._wanted_axes(self._expert(self._env))
+        axes = self._wanted_axes(self._expert(self._env), heading_deg)
         wanted = np.array([axes[a] for a in STICK_AXES])
         self._axes = wanted.copy()
         if self._rng.random() < self.config.lapse_rate * self.config.clumsiness / 2.0:
@@ -143,7 +146,7 @@ class ScriptedOperator:
             self._aim_error = self._rng.normal(0.0, self.config.overshoot * self.config.clumsiness * distance, 3)
         return aim if aim.stage == seen.stage else seen
 
-    def _wanted_axes(self, aim: Aim) -> dict[Axis, float]:
+    def _wanted_axes(self, aim: Aim, heading_deg: float) -> dict[Axis, float]:
         error = aim.pos_m + self._aim_error * np.minimum(1.0, np.linalg.norm(aim.pos_m - self._env.tcp_pos_m) / 0.1) - self._env.tcp_pos_m
         limits = self._env.limits
         action = np.zeros(7, np.float32)
@@ -153,7 +156,7 @@ class ScriptedOperator:
             action[:3] *= self._mapping.translate / largest
         action[5] = aim.yaw_rad * self.config.turn_per_s / (CONTROL_HZ * limits.radians_per_step)
         action[6] = aim.grip
-        return action_to_axes(action, self._mapping)
+        return action_to_axes(action, self._mapping, heading_deg)
 
     # -- being human -----------------------------------------------------------------------------------------------
 

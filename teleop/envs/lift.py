@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 
 from teleop.envs.panda import PandaEnv, Vector, quat_xyzw
+from teleop.envs.render import GhostGeom
 
 HALF_M = 0.02
 LIFTED_M = 0.06
@@ -43,6 +44,17 @@ class PandaLift(PandaEnv):
 
     def is_success(self) -> bool:
         return bool(self.data.body("cube").xpos[2] > HALF_M + LIFTED_M)
+
+    def target_pos_m(self) -> Vector:
+        return self.cube_pos_m
+
+    def goal_ghost(self) -> tuple[GhostGeom, ...]:
+        """The cube at the height it must reach; it fades as the real one comes up to it."""
+        cube = self.data.body("cube")
+        missing = float(np.clip(1.0 - (cube.xpos[2] - HALF_M) / LIFTED_M, 0.0, 1.0))
+        goal = np.array([*cube.xpos[:2], HALF_M + LIFTED_M])
+        visible = (0.25, 0.85, 0.45, 0.4 * missing)
+        return (GhostGeom(mujoco.mjtGeom.mjGEOM_BOX, (HALF_M,) * 3, goal, visible, np.array(cube.xmat).reshape(3, 3)),) if missing else ()
 
     def dense_reward(self) -> float:
         if self.is_success():

@@ -1,8 +1,8 @@
 """The base of every Panda task: actions, observations, exact states, cameras."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import mujoco
@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 
 from data.errors import UserError, one_of
 from teleop.control import ArmKinematics, IKConfig, Pose, apply_twist, move_by, solve_ik
-from teleop.envs.render import FAST, PRETTY, Camera, Image, Look
+from teleop.envs.render import FAST, PRETTY, Camera, GhostGeom, Image, Look
 from teleop.envs.robot import PANDA, find_robot_xml, load_robot_spec
 from teleop.envs.scene import PREFIX, build_scene
+
+if TYPE_CHECKING:
+    from teleop.screen import Orbit
 
 Vector = NDArray[np.float64]
 Obs = dict[str, NDArray[Any]]
 ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 CONTROL_HZ = 20
 START_BOX_M = ((0.38, -0.08, 0.13), (0.54, 0.08, 0.28))  # where the tool centre point starts
+TRAIL_SUBSTEPS = 2  # every 5 ms
+EDGE_M = 1e-3
 STATE_SPEC = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -66,6 +71,8 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         self.cameras, self.image_size, self._ik = tuple(cameras), image_size, IKConfig()
         self.model = self._compile(robot_xml)
         self.data = mujoco.MjData(self.model)
+        self.keeps_trail = False
+        self.trail: list[Vector] = []
         self._arm = ArmKinematics(self.model, tuple(PREFIX + j for j in self.robot.arm_joints), PREFIX + "tcp")
         self._find_addresses()
         self._drawers: dict[tuple[int, int, Look], Camera] = {}
@@ -91,10 +98,19 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         """In [0, 1], 1 at success."""
         raise NotImplementedError
 
+    def target_pos_m(self) -> Vector | None:
+        """(3,) where the operator has to bring the gripper next; None when there is no such place."""
+        return None
+
+    def goal_ghost(self) -> tuple[GhostGeom, ...]:
+        """What the goal looks like, drawn into the operator's view and nowhere else."""
+        return ()
+
     # -- Gymnasium -------------------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Obs, dict[str, Any]]:
         super().reset(seed=seed)
+        self.trail = []
         mujoco.mj_resetData(self.model, self.data)
         start = Pose(self.np_random.uniform(*START_BOX_M), self._arm.pose(self._posture).rot)
         q, _ = solve_ik(self._arm, self._posture, start, self._posture, IKConfig(iterations=100))
@@ -109,7 +125,7 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         if not np.all(np.isfinite(action)):
             raise ValueError(f"action {action} is not finite; actions are 7 numbers in [-1, 1]")
         self._set_targets(np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0))
-        mujoco.mj_step(self.model, self.data, self._substeps)
+        self._advance()
         self._refresh()
         success = self.is_success()
         reward = self.dense_reward() if self.reward_kind == "dense" else float(success)
@@ -133,6 +149,11 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         mujoco.mj_getState(self.model, self.data, state, STATE_SPEC)
         return state
 
+    def stand_as(self, state: Vector) -> None:
+        """Stand as in a state from `sim_state`, for looking at; no observation is made."""
+        mujoco.mj_setState(self.model, self.data, np.ascontiguousarray(state, dtype=np.float64), STATE_SPEC)
+        self._refresh()
+
     def restore(self, state: Vector) -> Obs:
         """Put back a state from `sim_state`; the same actions then give the same states to the bit."""
         size = mujoco.mj_stateSize(self.model, STATE_SPEC)
@@ -140,8 +161,8 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
             raise UserError(
                 f"this simulator state has {state.shape} numbers, {type(self).__name__} needs ({size},); use the env it was recorded with"
             )
-        mujoco.mj_setState(self.model, self.data, np.ascontiguousarray(state, dtype=np.float64), STATE_SPEC)
-        self._refresh()
+        self.stand_as(state)
+        self.trail = []
         return self.observe()
 
     def flat_state(self) -> Vector:
@@ -170,6 +191,18 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         opened, closed = self.robot.gripper_open_ctrl, self.robot.gripper_closed_ctrl
         return float(2.0 * (self.data.ctrl[self._gripper_ctrl] - opened) / (closed - opened) - 1.0)
 
+    def joint_twist(self, joint: int) -> Vector:
+        """(6,) the action per radian that moves the hand as turning arm joint `joint` (0 is the base's) alone would."""
+        self._arm.pose(self.data.ctrl[self._arm_ctrl])
+        per_rad: Vector = self._arm.jacobian()[:, joint] / np.repeat([self.limits.metres_per_step, self.limits.radians_per_step], 3)
+        return per_rad
+
+    def edges(self) -> tuple[str, ...]:
+        """The sides of the workspace at which the commanded tool centre point is stopped: "x+", "z-" and the like."""
+        pos = self.tcp_target.pos_m
+        low, high = (np.abs(pos - np.array(side)) < EDGE_M for side in (self.limits.lower_m, self.limits.upper_m))
+        return tuple(f"{axis}{sign}" for sign, at in (("-", low), ("+", high)) for axis, there in zip("xyz", at, strict=True) if there)
+
     @property
     def gripper_width_m(self) -> float:
         """Distance between the fingertips."""
@@ -179,13 +212,21 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
     def xml(self) -> str:
         return self._xml
 
-    def draw(self, camera: str, width: int, height: int, look: Look = FAST) -> Image:
-        """A picture (height, width, 3) uint8 of the named camera."""
+    def draw(
+        self,
+        camera: str,
+        width: int,
+        height: int,
+        look: Look = FAST,
+        orbit: "Orbit | None" = None,
+        ghosts: Sequence[GhostGeom] = (),
+    ) -> Image:
+        """A picture (height, width, 3) uint8 of the named camera, turned by `orbit`, with `ghosts` in the scene."""
         self._check_cameras((camera,))
         key = (width, height, look)
         if key not in self._drawers:
             self._drawers[key] = Camera(self.model, width, height, look)
-        return self._drawers[key].draw(self.data, camera)
+        return self._drawers[key].draw(self.data, camera, orbit, ghosts)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -235,6 +276,16 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         ctrl[self._arm_ctrl] = q
         opened, closed = self.robot.gripper_open_ctrl, self.robot.gripper_closed_ctrl
         ctrl[self._gripper_ctrl] = opened + (action[6] + 1.0) / 2.0 * (closed - opened)
+
+    def _advance(self) -> None:
+        """One control step of physics; with `keeps_trail` the states on the way are kept, for a window that draws them."""
+        if not self.keeps_trail:
+            mujoco.mj_step(self.model, self.data, self._substeps)
+            return
+        self.trail = []
+        for _ in range(0, self._substeps, TRAIL_SUBSTEPS):
+            mujoco.mj_step(self.model, self.data, TRAIL_SUBSTEPS)
+            self.trail.append(self.sim_state())
 
     def _refresh(self) -> None:
         """Poses that belong to the state now; mj_step leaves those of its last substep's start."""

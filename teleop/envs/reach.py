@@ -30,5 +30,8 @@ class PandaReach(PandaEnv):
     def is_success(self) -> bool:
         return self.distance_m() < REACHED_M
 
+    def target_pos_m(self) -> Vector:
+        return np.array(self.data.mocap_pos[0])
+
     def dense_reward(self) -> float:
         return 1.0 if self.is_success() else float(1.0 - np.tanh(5.0 * self.distance_m()))

@@ -42,9 +42,9 @@ def _add_room(spec: mujoco.MjSpec) -> None:
     )  # fmt: skip
     spec.add_texture(
         name="tiles", type=mujoco.mjtTexture.mjTEXTURE_2D, builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
-        rgb1=[0.50, 0.54, 0.60], rgb2=[0.46, 0.50, 0.56], width=256, height=256,
+        rgb1=[1.0, 1.0, 1.0], rgb2=[0.92, 0.93, 0.93], width=256, height=256,
     )  # fmt: skip
-    floor = spec.add_material(name="floor", texrepeat=[8, 8], reflectance=0.0)
+    floor = spec.add_material(name="floor", texrepeat=[8, 8], reflectance=0.0, rgba=[0.50, 0.54, 0.60, 1.0])
     floor.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "tiles"
     world = spec.worldbody
     world.add_light(pos=[0.3, 0.6, 2.2], dir=[0.1, -0.3, -1.0], diffuse=[0.55] * 3, specular=[0.2] * 3, castshadow=True)

@@ -1,0 +1,136 @@
+"""Painter: the arm's picture and what is written over it, on a surface it is given. Knows nothing of time or devices."""
+
+import time
+
+import numpy as np
+import pygame
+
+from data.schema import Phase
+from teleop.aids import Readout, make_aids, read_out
+from teleop.envs.panda import PandaEnv, Vector
+from teleop.envs.probe import Probe
+from teleop.envs.render import FAST, PRETTY, Look, can_orbit, project
+from teleop.hud import Hud
+from teleop.pilot import Action
+from teleop.screen import Kept, Orbit, Status
+
+LOOKS = (PRETTY, Look(meshes=True), FAST)
+ARROW_STEPS = 6.0  # the arrow shows where this many proposed steps would lead
+INSET_EVERY = 3  # pictures: once a control tick at 60 pictures a second
+TAGGED_M = 0.05  # shorter lengths are read in the corner; a tag would hide the gripper
+STRAIGHT, CLOSE = Orbit(), Orbit(zoom=0.62)  # thumbnails are small, so nearer
+
+
+class Painter:
+    """Paints `arm` as it stands and a `Status`. `keyboard` chooses which column of the key map is shown.
+
+    `seconds` is what the last `paint` took by part: aids, picture, thumbnail, inset, hud; `edges` are the sides of the
+    workspace it warned of.
+    """
+
+    def __init__(self, surface: pygame.Surface, arm: PandaEnv, *, keyboard: bool, look: Look = FAST) -> None:
+        self.surface, self.look = surface, look
+        self.hud = Hud(surface.get_size(), keyboard)
+        self.seconds: dict[str, float] = {}
+        self.edges: tuple[str, ...] = ()
+        self._arm, self._size, self._probe = arm, surface.get_size(), Probe(arm)
+        self._cameras = [arm.model.camera(i).name for i in range(arm.model.ncam)]
+        self._thumbs: dict[int, tuple[bytes, pygame.Surface]] = {}
+        self._inset: tuple[str, pygame.Surface] | None = None
+        self._painted = 0
+        self._since_s = 0.0
+
+    def paint(self, status: Status) -> None:
+        self._since_s = time.perf_counter()
+        camera, other = (self._cameras[(status.camera + i) % len(self._cameras)] for i in (0, 1))
+        reading = self._probe.read()
+        readout = read_out(self._arm, reading)
+        self.edges = readout.edges
+        ghosts = make_aids(self._arm, reading, readout.edges)
+        self._took("aids")
+        image = self._arm.draw(camera, *self._size, self.look, status.orbit, ghosts)
+        self.surface.blit(pygame.image.frombuffer(image.data, self._size, "RGB"), (0, 0))
+        self._took("picture")
+        if status.phase is Phase.ASKING and status.proposal is not None:
+            self._draw_proposal(status.proposal, camera, status.orbit)
+        self._picture_next(status.kept)
+        self._took("thumbnail")
+        self._draw_inset(other)
+        self._took("inset")
+        self.hud.draw(self.surface, status, readout, {number: thumb for number, (_, thumb) in self._thumbs.items()})
+        self._draw_tags(readout, camera, status.orbit)
+        self._name_views(camera, other, status.orbit)
+        self._took("hud")
+        self._painted += 1
+
+    def take_best_look(self, budget_s: float) -> None:
+        """The best-looking picture that can be drawn within `budget_s` here."""
+        for self.look in LOOKS[:-1]:
+            self._arm.draw(self._cameras[0], *self._size, self.look)  # the first picture also uploads meshes
+            start_s = time.perf_counter()
+            self._arm.draw(self._cameras[0], *self._size, self.look)
+            if time.perf_counter() - start_s < budget_s:
+                return
+        self.look = LOOKS[-1]
+
+    def save(self, path: str) -> None:
+        """The surface's pixels as a PNG file."""
+        pygame.image.save(self.surface, path)
+
+    def _took(self, part: str) -> None:
+        now_s = time.perf_counter()
+        self.seconds[part], self._since_s = now_s - self._since_s, now_s
+
+    def _draw_inset(self, camera: str) -> None:
+        """The next camera, small, in the lower right corner: the depth that one view hides."""
+        area = self.hud.inset_px
+        if self._inset is None or self._inset[0] != camera or self._painted % INSET_EVERY == 0:
+            image = self._arm.draw(camera, *area.size, FAST)
+            self._inset = (camera, pygame.image.frombuffer(image.data, area.size, "RGB").copy())  # a copy outlives the image
+        self.surface.blit(self._inset[1], area)
+        self.hud.draw_frame(self.surface, area)
+
+    def _picture_next(self, kept: tuple[Kept, ...]) -> None:
+        """At most one thumbnail a picture, newest first, so that a long strip does not make the window stutter."""
+        self._thumbs = {k.number: self._thumbs[k.number] for k in kept if self._is_pictured(k)}
+        missing = [k for k in kept if k.number not in self._thumbs]
+        if not missing:
+            return
+        episode, now, size = missing[-1], self._arm.sim_state(), self.hud.thumb_px
+        self._arm.stand_as(episode.end_state)
+        image = self._arm.draw(self._cameras[0], *size, FAST, CLOSE)
+        self._arm.stand_as(now)
+        self._thumbs[episode.number] = (episode.end_state.tobytes(), pygame.image.frombuffer(image.data, size, "RGB").copy())
+
+    def _is_pictured(self, kept: Kept) -> bool:
+        """A number comes back with another ending after an undo."""
+        return kept.number in self._thumbs and self._thumbs[kept.number][0] == kept.end_state.tobytes()
+
+    def _draw_proposal(self, proposal: Action, camera: str, orbit: Orbit) -> None:
+        """The proposed motion as an arrow from the fingertips, over the picture so that nothing hides it."""
+        start_m = self._arm.tcp_pos_m
+        step_m = np.asarray(proposal[:3], np.float64) * self._arm.limits.metres_per_step
+        start, end = (self._pixel(p, camera, orbit) for p in (start_m, start_m + ARROW_STEPS * step_m))
+        self.hud.draw_arrow(self.surface, start, end)
+
+    def _draw_tags(self, readout: Readout, camera: str, orbit: Orbit) -> None:
+        """The lengths beside the lines they belong to, each on the side where the other is not."""
+        tcp, target = self._arm.tcp_pos_m, self._arm.target_pos_m()
+        at = self._pixel(tcp, camera, orbit)
+        goal = at if target is None else self._pixel(target, camera, orbit)
+        leftward = goal[0] < at[0]
+        if readout.height_m is not None and readout.height_m > TAGGED_M:
+            foot = self._pixel(tcp - [0.0, 0.0, readout.height_m], camera, orbit)
+            middle = ((at[0] + foot[0]) // 2, (at[1] + foot[1]) // 2)
+            self.hud.draw_tag(self.surface, "height", f"{100 * readout.height_m:.0f} cm", middle, left=not leftward)
+        if readout.distance_m is not None and readout.distance_m > TAGGED_M:
+            middle = ((at[0] + goal[0]) // 2, (at[1] + goal[1]) // 2)
+            self.hud.draw_tag(self.surface, "target", f"{100 * readout.distance_m:.0f} cm", middle, left=leftward)
+
+    def _name_views(self, camera: str, other: str, orbit: Orbit) -> None:
+        turned = orbit != STRAIGHT
+        note = "" if not turned else " · turned" if can_orbit(self._arm.model, camera) else " · cannot be turned"
+        self.hud.draw_view_names(self.surface, f"{camera}{note}", other)
+
+    def _pixel(self, point_m: Vector, camera: str, orbit: Orbit) -> tuple[int, int]:
+        return project(self._arm.model, self._arm.data, camera, point_m, self._size, orbit)

@@ -1,0 +1,75 @@
+"""Tally: what one sitting kept, and what the session already held."""
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from data.episode import read_end_state, read_meta
+from data.errors import UserError
+from data.schema import EpisodeMeta, Outcome
+from data.session import Session
+from teleop.screen import Kept
+
+STRIP = 8
+COUNTED = (Outcome.SUCCESS, Outcome.FAILURE)
+
+
+@dataclass
+class Tally:
+    """`kept` is this sitting's, oldest first. `earlier` are the last few from before, for the strip."""
+
+    kept: list[Kept] = field(default_factory=list)
+    steps: int = 0
+    late_ticks: int = 0
+    earlier: tuple[Kept, ...] = ()
+    earlier_modes: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, session: Session) -> "Tally":
+        """A fresh sitting on top of what `session` holds."""
+        metas = {path: meta for path in session.episode_paths() if (meta := _meta(path)) is not None}
+        shown = [_kept(path, meta) for path, meta in [m for m in metas.items() if m[1].outcome in COUNTED][-STRIP:]]
+        modes = Counter(meta.behaviour_mode for meta in metas.values() if meta.success)
+        return cls(earlier=tuple(k for k in shown if k is not None), earlier_modes=modes)
+
+    @property
+    def successes(self) -> int:
+        return sum(k.outcome is Outcome.SUCCESS for k in self.kept)
+
+    @property
+    def counted(self) -> int:
+        """Successes and failures of this sitting: what --episodes counts."""
+        return sum(k.outcome in COUNTED for k in self.kept)
+
+    @property
+    def all_successes(self) -> int:
+        """Successes in the whole session: what --target counts."""
+        return self.successes + self.earlier_modes.total()
+
+    def modes(self) -> dict[str, int]:
+        """Successes per behaviour mode in the whole session; "" where none was tagged."""
+        return dict(self.earlier_modes + Counter(k.mode for k in self.kept if k.outcome is Outcome.SUCCESS))
+
+    def strip(self) -> tuple[Kept, ...]:
+        return (*self.earlier, *self.kept)[-STRIP:]
+
+    def drop_last(self) -> Kept:
+        return self.kept.pop()
+
+    def tag_last(self, mode: str) -> Kept:
+        self.kept[-1] = replace(self.kept[-1], mode=mode)
+        return self.kept[-1]
+
+
+def _meta(path: Path) -> EpisodeMeta | None:
+    """None for a damaged episode: recording can go on beside it, it only does not count."""
+    with contextlib.suppress(UserError):
+        return read_meta(path)
+    return None
+
+
+def _kept(path: Path, meta: EpisodeMeta) -> Kept | None:
+    with contextlib.suppress(UserError):
+        return Kept(int(path.stem), meta.outcome, meta.behaviour_mode, read_end_state(path), meta.seed)
+    return None
