@@ -11,7 +11,12 @@ from teleop.envs.probe import Reading
 from teleop.envs.render import GhostGeom, ghost_line
 
 Colour = tuple[float, float, float, float]
-WHITE, AMBER, RED, FAINT = (1.0, 1.0, 1.0, 0.9), (1.0, 0.72, 0.2, 0.75), (1.0, 0.2, 0.2, 1.0), (1.0, 1.0, 1.0, 0.3)
+WHITE, AMBER, RED, FAINT = (
+    (1.0, 1.0, 1.0, 1.0),
+    (1.0, 0.72, 0.2, 1.0),
+    (1.0, 0.2, 0.2, 1.0),
+    (0.96, 0.92, 0.84, 1.0),
+)  # see-through costs time
 WALL: Colour = (1.0, 0.15, 0.15, 0.22)
 RING_M, THIN_M, LIFT_M = 0.022, 0.0011, 0.0015
 NEAR_EDGE_M = 0.015  # with the gripper down, the arm itself stops 13 mm short of the edge at its base

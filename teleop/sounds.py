@@ -1,6 +1,10 @@
 """Sounds: short tones for what happens, chosen by comparing two statuses. Off unless asked for."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +59,19 @@ def waveform(tone: Tone) -> NDArray[np.int16]:
     return (VOLUME * 32767 * wave).astype(np.int16)
 
 
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """The audio library itself writes to standard error what it does not find."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 class Sounds:
     """Owns the audio device; silent when not enabled or where there is none."""
 
@@ -66,7 +83,8 @@ class Sounds:
         import pygame
 
         try:
-            pygame.mixer.init(RATE_HZ, -16, 1, allowedchanges=0)
+            with _hushed():
+                pygame.mixer.init(RATE_HZ, -16, 1, allowedchanges=0)
         except pygame.error:
             return  # no audio device; a recorder is not worth less for it
         self._tones = {tone: pygame.mixer.Sound(buffer=waveform(tone).tobytes()) for tone in Tone}

@@ -129,7 +129,7 @@ def recorder(folder: Path, painter: type[Painter], priority: bool) -> Iterator[t
     os.environ[LOG_NAME] = str(folder)
     start_pygame(display=False)
     pad = VirtualGamepad()
-    config = CockpitConfig(env_kwargs={"cameras": ["front", "wrist"]}, device="gamepad", look="hulls", painter=painter)
+    config = CockpitConfig(env_kwargs={"cameras": ["front", "wrist"]}, device="gamepad", look="hulls", painter=painter, max_seconds=600.0)
     with open_cockpit(config) as cockpit:
         clock = WatchedClock(RealClock(PERIOD_S), priority)
         object.__setattr__(cockpit, "clock", clock)

@@ -249,7 +249,8 @@ def draw_modes(type_: Type, rows: tuple[ModeRow, ...]) -> Sheet:
             align="right",
         )
         if row.wished:
-            sheet.bar(100, y - 2.5, 36, 5, row.count / row.wished, GREEN if done else BLUE)
+            track = DARK if row.chosen else EDGE
+            sheet.bar(100, y - 2.5, 36, 5, row.count / row.wished, GREEN if done else BLUE, track)
     for i, words in enumerate(last):
         sheet.text(words, 12, top + line * len(rows) + 15 * (i + 0.5) + 2, 11, AMBER if missing else GREEN)
     return sheet

@@ -120,9 +120,9 @@ class Sheet:
         s = self.scale
         self.put(shapes.box(round(width * s), round(height * s), round(radius * s, 1), colour, alpha, round(line * s, 1)), x, y)
 
-    def bar(self, x: float, y: float, width: float, height: float, fraction: float, colour: Colour) -> None:
+    def bar(self, x: float, y: float, width: float, height: float, fraction: float, colour: Colour, track: Colour = EDGE) -> None:
         """A track with a filled part."""
-        self.box(x, y, width, height, EDGE, height / 2)
+        self.box(x, y, width, height, track, height / 2)
         filled = min(1.0, max(0.0, fraction)) * width
         if filled > 0:
             self.box(x, y, max(filled, height), height, colour, height / 2)
