@@ -65,13 +65,15 @@ class Record:
     target: int | None = None
     """stop when the session holds this many successes"""
     auto_stop: bool = True
-    """end the episode when success has held for 10 ticks"""
+    """an episode ends by itself when success has held for 10 ticks;
+    with --no-auto-stop it goes on"""
     max_seconds: float = 60.0
     """longest episode"""
     countdown: float = 0.0
     """seconds from Start to the first step"""
     trim: bool = True
-    """set idle starts and ends aside (they stay in the episode's file)"""
+    """idle starts and ends are set aside in the episode's file; with
+    --no-trim they stay in the data"""
     tags: tuple[str, ...] = ()
     """names of the behaviour modes on the D-pad, e.g. left=inside right=outside"""
     plan: tuple[str, ...] = ()

@@ -148,9 +148,12 @@ def _asks_to_quit(event: Any) -> bool:
     return bool(event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE))
 
 
-def state_due(count: int, age_s: float) -> int:
-    """Which of `count` states on the way through one control period is to be seen at `age_s` after it began."""
-    return min(count - 1, max(0, int(age_s * CONTROL_HZ * count)))
+def state_due(count: int, age_s: float, *, is_last: bool = True) -> int:
+    """Which of `count` states on the way through one control period is to be seen at `age_s` after it began.
+
+    The end is kept for the last picture before the next tick: shown earlier it would leave that one with nothing new.
+    """
+    return max(0, min(count - (1 if is_last else 2), int(age_s * CONTROL_HZ * count)))
 
 
 # -- in the window's process -------------------------------------------------------------------------------------------
@@ -242,11 +245,13 @@ class _Easel:
 
     def _index(self) -> int:
         assert self._frame is not None
-        middle_s = time.perf_counter() + self._draw_s + 0.5 / REDRAW_HZ  # of the time a picture begun now is on the screen
-        return state_due(len(self._frame.states), middle_s - self._frame.began_s)
+        age_s, picture_s = time.perf_counter() - self._frame.began_s, 1.0 / REDRAW_HZ
+        is_last = age_s + max(picture_s, self._draw_s) > 1.0 / CONTROL_HZ
+        middle_s = age_s + self._draw_s + 0.5 * picture_s  # of the time a picture begun now is on the screen
+        return state_due(len(self._frame.states), middle_s, is_last=is_last)
 
     def _unfinished(self) -> bool:
-        return self._frame is not None and self._drawn != (self._seen.value, self._index())
+        return self._frame is not None and self._drawn != (self._seen.value, len(self._frame.states) - 1)
 
     def _draw(self) -> None:
         assert self._frame is not None

@@ -149,8 +149,13 @@ def test_between_two_ticks_the_states_on_the_way_are_due_one_after_the_other(age
     assert state_due(10, age_s) == due
 
 
+@pytest.mark.parametrize(("age_s", "due"), [(0.0, 0), (0.026, 5), (0.044, 8), (0.046, 8), (9.0, 8)])
+def test_the_end_is_kept_for_the_last_picture_before_the_next_tick(age_s, due):
+    assert state_due(10, age_s, is_last=False) == due
+
+
 def test_a_scene_that_stands_still_has_one_state():
-    assert {state_due(1, age_s) for age_s in (0.0, 0.03, 1.0)} == {0}
+    assert {state_due(1, age_s, is_last=last) for age_s in (0.0, 0.03, 1.0) for last in (True, False)} == {0}
 
 
 def test_what_is_sent_are_the_states_on_the_way_and_the_last_is_the_tick_s(env, open_window, drive, monkeypatch):
