@@ -65,15 +65,13 @@ class Record:
     target: int | None = None
     """stop when the session holds this many successes"""
     auto_stop: bool = True
-    """an episode ends by itself when success has held for 10 ticks;
-    with --no-auto-stop it goes on"""
+    """without it an episode ends when success has held for 10 ticks"""
     max_seconds: float = 60.0
     """longest episode"""
     countdown: float = 0.0
     """seconds from Start to the first step"""
     trim: bool = True
-    """idle starts and ends are set aside in the episode's file; with
-    --no-trim they stay in the data"""
+    """without it idle starts and ends are set aside in the episode's file"""
     tags: tuple[str, ...] = ()
     """names of the behaviour modes on the D-pad, e.g. left=inside right=outside"""
     plan: tuple[str, ...] = ()
