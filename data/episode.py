@@ -1,6 +1,5 @@
 """One episode: steps gathered in memory, one immutable HDF5 file on disk."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError
+from data.files import put_in_place
 from data.schema import SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Field, Phase, Source
 
 Array = NDArray[np.generic]
@@ -129,30 +129,12 @@ def write_episode(path: Path, episode: Episode) -> None:
     put_in_place(partial, path)
 
 
-def put_in_place(partial: Path, path: Path) -> None:
-    """Give a complete file its name, durably: fsync, rename, fsync the folder."""
-    with partial.open("rb+") as raw:
-        os.fsync(raw.fileno())
-    os.replace(partial, path)
-    _fsync_folder(path.parent)
-
-
 def _write_observation(group: h5py.Group, key: str, array: Array) -> None:
     """Images are stored losslessly in one chunk per frame, so that a random window reads only its frames."""
     if array.dtype == np.uint8 and array.ndim == 4:
         group.create_dataset(key, data=array, chunks=(1, *array.shape[1:]), compression="gzip", compression_opts=1)
     else:
         group.create_dataset(key, data=array)
-
-
-def _fsync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder; its rename is journalled
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_meta(path: Path) -> EpisodeMeta:

@@ -10,8 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from data.episode import DAMAGE, Episode, count_steps, put_in_place, read_episode, read_meta, write_episode
+from data.episode import DAMAGE, Episode, count_steps, read_episode, read_meta, write_episode
 from data.errors import UserError
+from data.files import put_in_place
 from data.schema import EpisodeMeta, Outcome
 
 INDEX_NAME = "session.hdf5"

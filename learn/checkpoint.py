@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import safetensors.torch
 import torch
 
 from data.errors import UserError
+from data.files import replace_file
 from learn.policy import BCPolicy, PolicyConfig
 
 WEIGHTS_NAME = "policy.safetensors"
@@ -112,13 +112,3 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if record["format_version"] != FORMAT_VERSION:
         raise UserError(f"{path} has format {record['format_version']}, this program reads {FORMAT_VERSION}; use the version that wrote it")
     return dict(record)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole: under another name, fsynced, then renamed; a reader sees the old one or the new one."""
-    partial = path.with_name(path.name + ".tmp")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

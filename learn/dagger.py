@@ -14,8 +14,9 @@ import tyro
 
 from data.episode import count_labels, read_meta
 from data.errors import UserError
+from data.files import replace_file
 from data.session import Session
-from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy, replace_file
+from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.gates import GateKind, build_gate
 from learn.plots import plot_success_over_labels

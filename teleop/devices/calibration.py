@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.episode import put_in_place
 from data.errors import UserError
+from data.files import replace_file
 from teleop.devices.pads import model_of
 from teleop.devices.profiles import label
 from teleop.mapping import MappingConfig
@@ -125,11 +125,9 @@ def calibration_for(guid: str) -> Calibration | None:
 def keep(guid: str, name: str, calibration: Calibration) -> Path:
     """Write it, whole or not at all; the path."""
     path = path_for(guid)
-    partial = path.with_suffix(".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"name": name, **asdict(calibration)}, indent=1) + "\n", encoding="utf-8")
-        put_in_place(partial, path)
+        replace_file(path, (json.dumps({"name": name, **asdict(calibration)}, indent=1) + "\n").encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); set GAMEPAD_DAGGER_CONFIG to a folder that can be") from error
     return path
