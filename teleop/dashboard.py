@@ -46,7 +46,7 @@ def status_of(loop: "Loop") -> Status:
         lateness_ms=1e3 * loop.late_s,
         worst_ms=1e3 * recorder.max_lateness_s,
         mode_names=loop.config.mode_names,
-        mode_counts=loop.tally.modes(),
+        mode_counts=dict(+loop.tally.modes),
         plan=loop.config.plan,
         kept=loop.tally.strip(),
         target=loop.config.target,

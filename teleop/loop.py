@@ -242,7 +242,7 @@ class Loop:
         end = self._end()
         number = self.recorder.finish(outcome, self.mode, end)
         if number is not None:
-            self.tally.kept.append(Kept(number, outcome, self.mode, self.arm.sim_state(), self.seed))
+            self.tally.keep(Kept(number, outcome, self.mode, self.arm.sim_state(), self.seed))
             self.tally.late_ticks += self.recorder.late_ticks
             self.message = f"episode {number}: {outcome}, on its way to the disk"
             if self.on_episode is not None:

@@ -17,13 +17,18 @@ COUNTED = (Outcome.SUCCESS, Outcome.FAILURE)
 
 @dataclass
 class Tally:
-    """`kept` is this sitting's, oldest first. `earlier` are the last few from before, for the strip."""
+    """`kept` is this sitting's, oldest first; `earlier` are the last few from before, for the strip.
+
+    `outcomes` counts this sitting's episodes, `modes` the successes per behaviour mode in the whole session ("" where
+    none was tagged). The window asks for these at every tick, so they are counted along.
+    """
 
     kept: list[Kept] = field(default_factory=list)
     steps: int = 0
     late_ticks: int = 0
     earlier: tuple[Kept, ...] = ()
-    earlier_modes: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, session: Session) -> "Tally":
@@ -31,35 +36,43 @@ class Tally:
         metas = {path: meta for path in session.episode_paths() if (meta := _meta(path)) is not None}
         shown = [_kept(path, meta) for path, meta in [m for m in metas.items() if m[1].outcome in COUNTED][-STRIP:]]
         modes = Counter(meta.behaviour_mode for meta in metas.values() if meta.success)
-        return cls(earlier=tuple(k for k in shown if k is not None), earlier_modes=modes)
+        return cls(earlier=tuple(k for k in shown if k is not None), modes=modes)
 
     @property
     def successes(self) -> int:
-        return sum(k.outcome is Outcome.SUCCESS for k in self.kept)
+        return self.outcomes[Outcome.SUCCESS]
 
     @property
     def counted(self) -> int:
         """Successes and failures of this sitting: what --episodes counts."""
-        return sum(k.outcome in COUNTED for k in self.kept)
+        return sum(self.outcomes[outcome] for outcome in COUNTED)
 
     @property
     def all_successes(self) -> int:
         """Successes in the whole session: what --target counts."""
-        return self.successes + self.earlier_modes.total()
-
-    def modes(self) -> dict[str, int]:
-        """Successes per behaviour mode in the whole session; "" where none was tagged."""
-        return dict(self.earlier_modes + Counter(k.mode for k in self.kept if k.outcome is Outcome.SUCCESS))
+        return self.modes.total()
 
     def strip(self) -> tuple[Kept, ...]:
-        return (*self.earlier, *self.kept)[-STRIP:]
+        return (*self.earlier, *self.kept[-STRIP:])[-STRIP:]
+
+    def keep(self, kept: Kept) -> None:
+        self.kept.append(kept)
+        self._count(kept, 1)
 
     def drop_last(self) -> Kept:
-        return self.kept.pop()
+        kept = self.kept.pop()
+        self._count(kept, -1)
+        return kept
 
     def tag_last(self, mode: str) -> Kept:
-        self.kept[-1] = replace(self.kept[-1], mode=mode)
-        return self.kept[-1]
+        kept = replace(self.drop_last(), mode=mode)
+        self.keep(kept)
+        return kept
+
+    def _count(self, kept: Kept, by: int) -> None:
+        self.outcomes[kept.outcome] += by
+        if kept.outcome is Outcome.SUCCESS:
+            self.modes[kept.mode] += by
 
 
 def _meta(path: Path) -> EpisodeMeta | None:
