@@ -11,7 +11,7 @@ import gymnasium
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.devices import DeviceName, choose_device, has_display
-from teleop.devices.calibration import calibration_for
+from teleop.devices.calibration import mapping_for
 from teleop.devices.device import Device
 from teleop.devices.mappings import load_mappings
 from teleop.devices.raw_gamepad import RawGamepad
@@ -122,8 +122,7 @@ def _choose(config: CockpitConfig, display: bool) -> tuple[DeviceName, str]:
 def _calibrated(config: CockpitConfig, device: Device) -> CockpitConfig:
     """With the pad's own dead zone, curve and speed, where `python -m teleop devices --calibrate` has kept them."""
     info = getattr(device, "info", None)
-    found = calibration_for(info.guid) if info is not None else None
-    return config if found is None else replace(config, mapping=found.applied_to(config.mapping))
+    return config if info is None else replace(config, mapping=mapping_for(info.guid, config.mapping))
 
 
 def _window(config: CockpitConfig, arm: PandaEnv, kind: DeviceName) -> Screen:

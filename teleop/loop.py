@@ -86,7 +86,7 @@ class Loop:
         self.phase, self.mode, self.message = Phase.READY, config.mode, ""
         self.tally, self.sight = Tally.of(recorder.session), Sight()
         self.hands = Hands(config.mapping, Grip(config.grip), directions=config.directions)
-        self._cameras = [arm.model.camera(i).name for i in range(arm.model.ncam)]
+        self._cameras = arm.camera_names
         self.stick = Stick()
         self.question: Question | None = None
         self.scrub: Scrub | None = None
@@ -131,7 +131,8 @@ class Loop:
         if self.phase in self._ticks:
             self._ticks[self.phase](stick)
         for line in self.recorder.scribe.news():
-            self.message = line if self.phase is not Phase.PAUSED else self.message
+            if self.phase is not Phase.PAUSED:
+                self.message = line
         self.status = status_of(self)
         self.screen.show(self.status)
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.stick import Axis, Button, Stick
+from teleop.stick import STICK_AXES, Axis, Button, Stick
 
 PRECISE_BUTTON = Button.LB
 JOINTS = 7
@@ -83,7 +83,7 @@ def stick_to_action(stick: Stick, config: MappingConfig, drive: Drive | None = N
     is pulled; LB makes everything slower.
     """
     drive = drive or Drive()
-    left_x, left_y, right_x, right_y = (shape_axis(stick.axis(a), config) for a in (Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y))
+    left_x, left_y, right_x, right_y = (shape_axis(stick.axis(a), config) for a in STICK_AXES)
     pad_x = float(Button.RIGHT in stick.held) - float(Button.LEFT in stick.held)
     pad_y = float(Button.DOWN in stick.held) - float(Button.UP in stick.held)
     speed = config.precise if PRECISE_BUTTON in stick.held else 1.0
@@ -128,4 +128,4 @@ def _turned(forward: float, left: float, degrees: float) -> tuple[float, float]:
 
 def is_deflected(stick: Stick, config: MappingConfig) -> bool:
     """Whether a person moves a stick on purpose (the triggers do not count: the gripper may be held closed)."""
-    return any(shape_axis(stick.axis(a), config) for a in (Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y))
+    return any(shape_axis(stick.axis(a), config) for a in STICK_AXES)

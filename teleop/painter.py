@@ -9,12 +9,11 @@ from data.schema import Phase
 from teleop.aids import Readout, make_aids, read_out
 from teleop.envs.panda import PandaEnv, Vector
 from teleop.envs.probe import Probe
-from teleop.envs.render import FAST, PRETTY, Look, can_orbit, project
+from teleop.envs.render import FAST, LOOKS, Look, can_orbit, project
 from teleop.hud import Hud
 from teleop.pilot import Action
 from teleop.screen import Kept, Orbit, Status
 
-LOOKS = (PRETTY, Look(meshes=True), FAST)
 ARROW_STEPS = 6.0  # the arrow shows where this many proposed steps would lead
 INSET_EVERY = 3  # pictures: once a control tick at 60 pictures a second
 TAGGED_M = 0.05  # shorter lengths are read in the corner; a tag would hide the gripper
@@ -34,7 +33,7 @@ class Painter:
         self.seconds: dict[str, float] = {}
         self.edges: tuple[str, ...] = ()
         self._arm, self._size, self._probe = arm, surface.get_size(), Probe(arm)
-        self._cameras = [arm.model.camera(i).name for i in range(arm.model.ncam)]
+        self._cameras = arm.camera_names
         self._thumbs: dict[int, tuple[bytes, pygame.Surface]] = {}
         self._inset: tuple[str, pygame.Surface] | None = None
         self._painted = 0
@@ -65,13 +64,13 @@ class Painter:
 
     def take_best_look(self, budget_s: float) -> None:
         """The best-looking picture that can be drawn within `budget_s` here."""
-        for self.look in LOOKS[:-1]:
+        for self.look in list(LOOKS.values())[:-1]:
             self._arm.draw(self._cameras[0], *self._size, self.look)  # the first picture also uploads meshes
             start_s = time.perf_counter()
             self._arm.draw(self._cameras[0], *self._size, self.look)
             if time.perf_counter() - start_s < budget_s:
                 return
-        self.look = LOOKS[-1]
+        self.look = FAST
 
     def save(self, path: str) -> None:
         """The surface's pixels as a PNG file."""

@@ -1,21 +1,19 @@
 """Who drives now: the transition table."""
 
 from data.schema import Phase
-from teleop.bindings import Cue
+from teleop.bindings import ACTIVE, ALL, DRIVING, Cue
 
 ENDS = (Cue.STOP, Cue.SUCCESS, Cue.FAILURE, Cue.DISCARD, Cue.ENDED)
-DRIVING_PHASES = (Phase.HUMAN, Phase.POLICY, Phase.ASKING)
-ACTIVE_PHASES = (*DRIVING_PHASES, Phase.PAUSED)
 
 TRANSITIONS: dict[tuple[Phase, Cue], Phase] = {
     (Phase.POLICY, Cue.ASK): Phase.ASKING,
     (Phase.ASKING, Cue.ANSWER): Phase.POLICY,
     (Phase.POLICY, Cue.TAKE_OVER): Phase.HUMAN,
     (Phase.REWIND, Cue.LOST): Phase.PAUSED,
-    **{(phase, cue): Phase.READY for phase in ACTIVE_PHASES for cue in ENDS},
-    **{(phase, cue): Phase.PAUSED for phase in DRIVING_PHASES for cue in (Cue.PAUSE, Cue.LOST)},
-    **{(phase, Cue.REWIND): Phase.REWIND for phase in ACTIVE_PHASES},
-    **{(phase, Cue.QUIT): Phase.QUIT for phase in (Phase.READY, Phase.REWIND, *ACTIVE_PHASES)},
+    **{(phase, cue): Phase.READY for phase in ACTIVE for cue in ENDS},
+    **{(phase, cue): Phase.PAUSED for phase in DRIVING for cue in (Cue.PAUSE, Cue.LOST)},
+    **{(phase, Cue.REWIND): Phase.REWIND for phase in ACTIVE},
+    **{(phase, Cue.QUIT): Phase.QUIT for phase in (*ALL, Phase.REWIND)},
 }
 HANDS_ON = ((Phase.READY, Cue.START), (Phase.PAUSED, Cue.PAUSE), (Phase.HUMAN, Cue.LET_GO), (Phase.REWIND, Cue.RELEASE))
 

@@ -11,8 +11,8 @@ from teleop.window import Window, WindowConfig
 
 def play(arm: PandaEnv, episode: Episode, number: int, camera: str, clock: RealClock) -> None:
     """Show every stored state once at the rate it was recorded; Esc or closing the window ends it."""
-    kwargs = {k: v for k, v in episode.meta.env_kwargs.items() if k != "cameras"}
-    window = Window(arm, WindowConfig(episode.meta.env_id, kwargs, f"episode {number} of {episode.meta.env_id}", keyboard=True))
+    meta = episode.meta
+    window = Window(arm, WindowConfig(meta.env_id, meta.env_kwargs, f"episode {number} of {meta.env_id}", keyboard=True))
     for t in range(len(episode)):
         clock.wait()
         window.poll()
@@ -37,6 +37,6 @@ def _status(arm: PandaEnv, episode: Episode, number: int, camera: str, t: int) -
         late_ticks=episode.meta.late_ticks,
         success=False,
         stick=stick_from_array(episode.steps["stick"][t]),
-        camera=[arm.model.camera(i).name for i in range(arm.model.ncam)].index(camera),
+        camera=arm.camera_names.index(camera),
         message=f"replaying episode {number}: {episode.meta.outcome}",
     )

@@ -26,7 +26,8 @@ LATE_S = 2e-3
 class Recorder:
     """Owns the running episode. `facts` are the attributes that stay the same for the whole run.
 
-    `states` are the simulator states before each step so far: where a rewind can go.
+    `next_number` is what the next episode will have; `states` are the simulator states before each step so far: where a
+    rewind can go.
     """
 
     session: Session
@@ -38,21 +39,16 @@ class Recorder:
     late_ticks: int = 0
     max_lateness_s: float = 0.0
     states: list[NDArray[np.float64]] = field(default_factory=list)
-    _next: int = 0
+    next_number: int = field(init=False)
     _family: dict[int, tuple[int, ...]] = field(default_factory=dict)
     _episode_facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._next = self.session.next_number()
-
-    @property
-    def next_number(self) -> int:
-        """The number that the next episode will have."""
-        return self._next
+        self.next_number = self.session.next_number()
 
     def begin(self, **episode_facts: Any) -> None:
         """Start an episode; `episode_facts` are its seed, behaviour mode and the like."""
-        self.running, self.number, self._next = True, self._next, self._next + 1
+        self.running, self.number, self.next_number = True, self.next_number, self.next_number + 1
         self.late_ticks, self.max_lateness_s = 0, 0.0
         self.states, self._episode_facts = [], episode_facts
         self._family[self.number] = (self.number,)
@@ -67,7 +63,7 @@ class Recorder:
 
     def rewind_to(self, step: int, end: End) -> int:
         """Go on from before `step`; what was done so far, ending in `end`, is kept as an abandoned episode: its number."""
-        number, self._next = self._next, self._next + 1
+        number, self.next_number = self.next_number, self.next_number + 1
         self._family[self.number] += (number,)
         self.scribe.put(Rewind(step, number, end))
         del self.states[step:]
@@ -80,7 +76,7 @@ class Recorder:
         if self.states:
             return self.number
         if len(self._family.pop(self.number)) == 1:
-            self._next = self.number  # nobody saw that number
+            self.next_number = self.number  # nobody saw that number
         return None
 
     def undo(self, number: int) -> None:

@@ -40,6 +40,7 @@ class Button(StrEnum):
 
 
 AXES, BUTTONS = tuple(Axis), tuple(Button)
+STICK_AXES, TRIGGERS = AXES[:4], AXES[4:]
 STICK_WIDTH = len(AXES) + len(BUTTONS)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from data.errors import UserError
 from teleop.clock import yield_to_control
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
-from teleop.envs.render import FAST, PRETTY, Look
+from teleop.envs.render import LOOKS
 from teleop.screen import Headless, Status
 
 SIZE_PX = (960, 720)
@@ -29,7 +29,6 @@ SLACK_S = 5e-4  # the third picture after a tick must not meet the next tick
 START_TIMEOUT_S = 60.0
 UNSEEN = 4  # so many pictures may be on their way; a window that does not keep up misses some, it holds up nobody
 LookName = Literal["auto", "pretty", "meshes", "hulls"]
-LOOKS: dict[str, Look] = {"pretty": PRETTY, "meshes": Look(meshes=True), "hulls": FAST}
 
 
 def start_pygame(*, display: bool, joysticks: bool = True) -> None:

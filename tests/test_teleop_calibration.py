@@ -21,12 +21,13 @@ from teleop.devices.calibration import (
     config_folder,
     dead_zone_for,
     keep,
+    mapping_for,
     measure,
     path_for,
 )
 from teleop.devices.gamepad import mapped_pads, unmapped
 from teleop.devices.guide import GuideOptions, calibrate
-from teleop.devices.live import LivePads, bar, mapping_of, picture, watch
+from teleop.devices.live import LivePads, bar, picture, watch
 from teleop.devices.panel import PanelOptions, shake_each, show_devices
 from teleop.mapping import MappingConfig
 from teleop.stick import Axis, Button
@@ -204,7 +205,7 @@ def test_a_guided_calibration_measures_shows_and_keeps(plug, capsys):
     assert "expo 2.0, full stick 0.17 m/s" in shown
     (pad,) = mapped_pads()
     assert calibration_for(pad.guid) == found
-    assert mapping_of(pad).expo == 2.0
+    assert mapping_for(pad.guid).expo == 2.0
 
 
 def test_json_is_one_object_on_standard_output(plug, capsys):

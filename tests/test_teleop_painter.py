@@ -11,9 +11,9 @@ from teleop.aids import make_aids, read_out
 from teleop.envs import make_panda
 from teleop.envs.lift import HALF_M
 from teleop.envs.probe import Probe
-from teleop.envs.render import FAST, PRETTY, project
+from teleop.envs.render import FAST, LOOKS, PRETTY, project
 from teleop.hud.shapes import AMBER
-from teleop.painter import ARROW_STEPS, CLOSE, LOOKS, Painter
+from teleop.painter import ARROW_STEPS, CLOSE, Painter
 from teleop.screen import Kept, Orbit
 
 SIZE = (960, 720)
@@ -110,7 +110,8 @@ def test_the_best_look_is_the_one_that_leaves_time(painter):
     for budget_s, look in ((1e9, PRETTY), (0.0, FAST)):
         painter.take_best_look(budget_s)
         assert painter.look == look
-    assert (LOOKS[0], LOOKS[-1]) == (PRETTY, FAST)
+    looks = list(LOOKS.values())
+    assert (looks[0], looks[-1]) == (PRETTY, FAST)
 
 
 def test_a_picture_can_be_saved(painter, tmp_path):

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from data.schema import Phase
-from teleop.bindings import BINDINGS, MODE_TAGS, Cue, control_table, cue_of
-from teleop.phases import ACTIVE_PHASES, ENDS, TRANSITIONS, next_phase
+from teleop.bindings import ACTIVE, BINDINGS, MODE_TAGS, Cue, control_table, cue_of
+from teleop.phases import ENDS, TRANSITIONS, next_phase
 from teleop.stick import Button
 
 R, H, P, A, Z, Q, W = tuple(Phase)
@@ -63,7 +63,7 @@ def test_no_transition_leaves_quit():
     assert not [key for key in TRANSITIONS if key[0] is Phase.QUIT]
 
 
-@pytest.mark.parametrize("phase", ACTIVE_PHASES)
+@pytest.mark.parametrize("phase", ACTIVE)
 def test_every_way_to_end_an_episode_works_wherever_one_runs(phase):
     assert {next_phase(phase, cue, policy_drives=True) for cue in ENDS} == {Phase.READY}
 

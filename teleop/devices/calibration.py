@@ -19,9 +19,8 @@ from data.files import replace_file
 from teleop.devices.pads import model_of
 from teleop.devices.profiles import label
 from teleop.mapping import MappingConfig
-from teleop.stick import Axis
+from teleop.stick import STICK_AXES, Axis
 
-STICK_AXES = (Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y)
 SMALLEST, LARGEST = 0.04, 0.30  # of a dead zone
 MARGIN, SPARE = 1.5, 0.02
 TOUCHED, TURNED = 0.35, 0.5
@@ -120,6 +119,12 @@ def calibration_for(guid: str) -> Calibration | None:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         LOG.warning("%s is damaged (%s) and is left out; calibrate the pad again: python -m teleop devices --calibrate", path, why)
         return None
+
+
+def mapping_for(guid: str, mapping: MappingConfig = DEFAULT) -> MappingConfig:
+    """`mapping` with what was kept for pads of this model, where anything was."""
+    found = calibration_for(guid)
+    return mapping if found is None else found.applied_to(mapping)
 
 
 def keep(guid: str, name: str, calibration: Calibration) -> Path:

@@ -14,13 +14,14 @@ from rich.table import Table
 from data.cli import print_json, terminal_width
 from data.errors import UserError
 from teleop.devices import unmapped_note
-from teleop.devices.calibration import STICK_AXES, Calibration, calibration_for, calibration_from, keep, measure
+from teleop.devices.calibration import Calibration, calibration_for, calibration_from, keep, measure
 from teleop.devices.device import View
 from teleop.devices.events import drain_events
 from teleop.devices.profiles import label
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import raw_pads
 from teleop.mapping import MappingConfig, shape_axis
+from teleop.stick import STICK_AXES
 
 if TYPE_CHECKING:  # pygame only where a pad is opened
     from teleop.devices.gamepad import Gamepad

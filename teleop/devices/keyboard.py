@@ -7,7 +7,7 @@ import pygame
 
 from data.schema import Source
 from teleop.devices.device import Pulse, View
-from teleop.stick import Axis, Button, Stick, make_stick
+from teleop.stick import TRIGGERS, Axis, Button, Stick, make_stick
 
 AXIS_KEYS: dict[int, tuple[Axis, float]] = {
     pygame.K_a: (Axis.LEFT_X, -1.0),
@@ -78,6 +78,6 @@ class Keyboard:
 
 
 def _ramp(polls: int, axis: Axis) -> float:
-    if axis in (Axis.LT, Axis.RT):
+    if axis in TRIGGERS:
         return 1.0
     return min(1.0, RAMP_START + (1.0 - RAMP_START) * polls / RAMP_POLLS)

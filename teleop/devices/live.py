@@ -13,16 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from teleop.devices import has_display, sdl
-from teleop.devices.calibration import calibration_for
+from teleop.devices.calibration import mapping_for
 from teleop.devices.device import View
 from teleop.devices.events import drain_events
 from teleop.devices.pads import PadInfo, model_of
 from teleop.devices.profiles import PROFILES, label
-from teleop.devices.raw_codes import TRIGGERS
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import RawPad, raw_pads
 from teleop.mapping import MappingConfig, shape_axis
-from teleop.stick import AXES, BUTTONS, Axis, Stick
+from teleop.stick import AXES, BUTTONS, TRIGGERS, Axis, Stick
 
 HALF_BAR, LIVE_HZ, LOOK_AGAIN_S, WIDTH, PAD_LINES = 8, 30, 1.0, 92, 12
 NO_MAPPING = "SDL has no mapping: use --device raw-gamepad or --mappings FILE"
@@ -103,18 +102,13 @@ def watch(console: Console, done: Callable[[], bool] = lambda: False) -> None:
                 pads.look(time.monotonic())
                 for info in pads.infos.values():
                     if info.guid not in mappings:
-                        mappings[info.guid] = mapping_of(info)
+                        mappings[info.guid] = mapping_for(info.guid)
                 live.update(picture(pads, mappings, console.height), refresh=True)
                 time.sleep(1.0 / LIVE_HZ)
         except KeyboardInterrupt:
             pass
         finally:
             pads.close()
-
-
-def mapping_of(info: PadInfo) -> MappingConfig:
-    calibration = calibration_for(info.guid)
-    return calibration.applied_to(MappingConfig()) if calibration else MappingConfig()
 
 
 def picture(pads: LivePads, mappings: dict[str, MappingConfig], height: int) -> RenderableType:

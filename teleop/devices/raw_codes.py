@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from teleop.stick import AXES, Axis, Button, Stick
+from teleop.stick import AXES, TRIGGERS, Axis, Button, Stick
 
 Range = tuple[int, int]
 RawEvent = tuple[str, str, int]  # kind (Key, Absolute, Sync …), code, value
-TRIGGERS = (Axis.LT, Axis.RT)
 HATS: dict[str, tuple[Button, Button]] = {"ABS_HAT0X": (Button.LEFT, Button.RIGHT), "ABS_HAT0Y": (Button.UP, Button.DOWN)}
 
 

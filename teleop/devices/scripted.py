@@ -16,10 +16,9 @@ from teleop.devices.device import Pulse, View
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
 from teleop.experts import Aim, expert_for
 from teleop.mapping import MappingConfig, action_to_axes
-from teleop.stick import Axis, Button, Stick, make_stick
+from teleop.stick import STICK_AXES, Axis, Button, Stick, make_stick
 
 Vector = NDArray[np.float64]
-STICK_AXES = (Axis.LEFT_X, Axis.LEFT_Y, Axis.RIGHT_X, Axis.RIGHT_Y)
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,11 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         return tuple(f"{axis}{sign}" for sign, at in (("-", low), ("+", high)) for axis, there in zip("xyz", at, strict=True) if there)
 
     @property
+    def camera_names(self) -> list[str]:
+        """All that can be looked through, in the model's order."""
+        return [self.model.camera(i).name for i in range(self.model.ncam)]
+
+    @property
     def gripper_width_m(self) -> float:
         """Distance between the fingertips."""
         return float(self.data.qpos[self._finger_qpos].sum())
@@ -250,7 +255,7 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         self._posture = np.array(robot.home_qpos_rad)
 
     def _check_cameras(self, names: tuple[str, ...]) -> None:
-        known = [self.model.camera(i).name for i in range(self.model.ncam)]
+        known = self.camera_names
         for name in names:
             if name not in known:
                 raise UserError(f"there is no camera {name!r}; allowed: {one_of(known)}")

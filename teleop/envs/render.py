@@ -39,6 +39,7 @@ class Look:
 
 FAST = Look(textures=False)
 PRETTY = Look(meshes=True, shadows=True, samples=4)
+LOOKS: dict[str, Look] = {"pretty": PRETTY, "meshes": Look(meshes=True), "hulls": FAST}  # the best first
 
 
 @dataclass(frozen=True)

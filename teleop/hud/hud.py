@@ -109,7 +109,7 @@ class Hud:
 
     def _strip(self, status: Status, thumbs: Mapping[int, pygame.Surface]) -> float:
         """The strip between the pad and the other camera; gives the height that is free above it."""
-        left, right = 2 * MARGIN + self._sheets["pad"][1].width, self.width - 2 * MARGIN - INSET[0]
+        left, right = self._lower_middle()
         frames = strip.strip_facts(status.kept, right - left, thumbs)
         if not frames:
             return self.height - MARGIN
@@ -125,7 +125,7 @@ class Hud:
             sheet = self._sheet("headline", headline, lambda: alerts.draw_headline(self.type, right - left, *headline))
             self._place("headline", sheet, (left + right - sheet.width) / 2, top)
             top += sheet.height + MARGIN
-        left, right = 2 * MARGIN + self._sheets["pad"][1].width, self.width - 2 * MARGIN - INSET[0]
+        left, right = self._lower_middle()
         if status.phase is Phase.REWIND and status.rewind is not None:
             step, steps = status.rewind
             sheet = self._sheet("rewind", (step, steps), lambda: alerts.draw_rewind(self.type, right - left, step, steps, CONTROL_HZ))
@@ -138,6 +138,10 @@ class Hud:
             rest = round(status.countdown_s - seconds + 1, 2)
             sheet = self._sheet("countdown", (seconds, rest), lambda: alerts.draw_countdown(self.type, seconds, rest))
             self._place("countdown", sheet, (self.width - sheet.width) / 2, max(top, COUNTDOWN_HEIGHT * self.height - sheet.height / 2))
+
+    def _lower_middle(self) -> tuple[float, float]:
+        """Between the pad and the other camera: where it begins and ends."""
+        return 2 * MARGIN + self._sheets["pad"][1].width, self.width - 2 * MARGIN - INSET[0]
 
     # -- sheets ----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import pygame
 
 from teleop.devices.profiles import symbol
 from teleop.hud import shapes
+from teleop.hud.labels import KEYBOARD
 from teleop.hud.shapes import AMBER, BLUE, DARK, DIM, EDGE, GREEN, INK, RED, Colour
 from teleop.hud.sheet import Sheet, Type
 from teleop.mapping import ControlMode
@@ -17,6 +18,7 @@ BODY: Colour = (60, 70, 88)
 WELL: Colour = (32, 38, 50)
 TRAVEL = 10.0
 LEFT_STICK, RIGHT_STICK, CROSS, FACE = (62.0, 76.0), (143.0, 103.0), (85.0, 103.0), (166.0, 76.0)
+TRIGGERS_AT = {Axis.LT: 28.0, Axis.RT: 150.0}
 SIDE_BY_SIDE = ("playstation",)  # pads with both sticks below
 FACE_COLOURS = {Button.A: GREEN, Button.B: RED, Button.X: BLUE, Button.Y: AMBER}
 
@@ -60,7 +62,7 @@ class PadPicture:
         for axis, (x, y) in self._sticks.items():
             found[axis] = pygame.Rect(0, 0, round(46 * s), round(46 * s))
             found[axis].center = (round(x * s), round(y * s))
-        for axis, x in ((Axis.LT, 28.0), (Axis.RT, 150.0)):
+        for axis, x in TRIGGERS_AT.items():
             found[axis] = pygame.Rect(round(x * s), round(8 * s), round(50 * s), round(15 * s)).inflate(2, 2)
         return found
 
@@ -80,7 +82,7 @@ class PadPicture:
             sheet.put(self._knobs[moved], x + TRAVEL * dx - 10.5, y + TRAVEL * dy - 10.5)
             name = symbol(self.profile, pressed[axis])
             sheet.text(name, x + TRAVEL * dx, y + TRAVEL * dy, 8.5, DARK, bold=True, align="centre")
-        for axis, x in ((Axis.LT, 28.0), (Axis.RT, 150.0)):
+        for axis, x in TRIGGERS_AT.items():
             self._draw_trigger(sheet, axis, x, max(0.0, stick.axis(axis)))
         self._draw_footer(sheet, mode, directions, precise)
         return sheet
@@ -100,7 +102,7 @@ class PadPicture:
 
     def _draw_base(self) -> Sheet:
         sheet = Sheet(self._type, WIDTH, HEIGHT)
-        for x in (28.0, 150.0):
+        for x in TRIGGERS_AT.values():
             sheet.box(x, 8, 50, 15, EDGE, 5)
         for x in (50.0, 178.0):
             sheet.disc(x, 114, 60, BODY)
@@ -128,7 +130,7 @@ class PadPicture:
 
 def _spots(profile: str, cross: tuple[float, float]) -> dict[Button, Spot]:
     """Every button of the picture except the sticks' own."""
-    (fx, fy), (cx, cy), key = FACE, cross, profile == "keyboard"
+    (fx, fy), (cx, cy), key = FACE, cross, profile == KEYBOARD
     face = {Button.A: (fx, fy + 16), Button.B: (fx + 16, fy), Button.X: (fx - 16, fy), Button.Y: (fx, fy - 16)}
     arms = {Button.LEFT: (cx - 12, cy), Button.RIGHT: (cx + 12, cy), Button.UP: (cx, cy - 12), Button.DOWN: (cx, cy + 12)}
     spots = {b: Spot(x, y, 17, 17, symbol(profile, b), 9.5, FACE_COLOURS[b]) for b, (x, y) in face.items()}

@@ -52,11 +52,7 @@ def bar_facts(status: Status) -> tuple[str, Colour, tuple[Cell, ...], tuple[Cell
         Cell("episode", f"{status.episodes}{wished}", fraction=status.episodes / status.wished if status.wished else None),
         Cell("successes", str(status.successes), GREEN if status.success else INK),
         _time_cell(status),
-        *(
-            [Cell("session", f"{status.all_successes} / {status.target}", fraction=status.all_successes / status.target)]
-            if status.target
-            else []
-        ),
+        *_target_cells(status),
         Cell("tag", status.mode or "none", INK if status.mode else DIM),
     )
     right = (
