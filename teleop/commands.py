@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from data.schema import Source
 from data.session import Session
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import DeviceName, has_display
+from teleop.devices.panel import PanelOptions, show_devices
 from teleop.devices.scripted import OperatorConfig
 from teleop.grip import GripStyle
 from teleop.loop import LoopConfig
@@ -245,34 +246,12 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class Devices:
+class Devices(PanelOptions):
     """Show what can move the sticks here, live in a terminal; tell pads apart, calibrate one."""
 
-    once: bool = False
-    """print the table once and end"""
-    json: bool = False
-    """print one JSON object on the last line"""
-    rumble: bool = False
-    """shake each gamepad in turn"""
-    calibrate: bool = False
-    """measure a gamepad's rest and reach and keep its dead zone, curve and speed"""
-    pad: str = ""
-    """which gamepad: its number, a part of its name or its GUID"""
-    seconds: float = 5.0
-    """how long each part of the calibration lasts"""
-    expo: float | None = None
-    """the curve to keep: 1 (straight) to 4 (finest in the middle)"""
-    speed: float | None = None
-    """the speed to keep: a factor from 0.1 to 2.5, 1 is 0.35 m/s"""
-    mappings: Path | None = None
-    """a file of SDL mappings (gamecontrollerdb.txt) for gamepads that SDL does not know"""
-
     def run(self) -> int:
-        from teleop.devices.panel import PanelOptions, show_devices
-
         start_pygame(display=False)
-        wished = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "json"}
-        return show_devices(PanelOptions(as_json=self.json, **wished))
+        return show_devices(self)
 
 
 @dataclass(frozen=True)

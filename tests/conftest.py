@@ -3,11 +3,14 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import pytest
 
 from data.cli import run_command
 from teleop.commands import COMMANDS
+from teleop.envs import make_panda
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,6 +19,14 @@ def own_calibrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAMEPAD_DAGGER_CONFIG", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[gymnasium.Env[Any, Any]]:
+    """PandaReach for a whole module; its loop sets it up anew for every episode."""
+    env, _ = make_panda("PandaReach-v0", {"max_episode_steps": 1200})
+    yield env
+    env.close()
 
 
 @pytest.fixture(scope="session")

@@ -254,7 +254,7 @@ def test_the_table_lists_pads_joysticks_keyboard_and_the_scripted_operator(plug,
 
 def test_as_json_everything_is_one_object(plug, capsys):
     plug(DUALSENSE)
-    assert show_devices(PanelOptions(as_json=True)) == 0
+    assert show_devices(PanelOptions(json=True)) == 0
     devices = json.loads(capsys.readouterr().out)["devices"]
     assert [d["device"] for d in devices if d["here"] and d["profile"] == "playstation"] == ["gamepad 1"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_teleop_support import LIFT, REACH, REST, Always, AskAt, TableDevice, hold, loop_of, push, tap
+from test_teleop_support import LIFT, REST, Always, AskAt, TableDevice, hold, loop_of, push, tap
 
 from data.schema import Outcome, Phase
 from teleop import feel
@@ -20,13 +20,6 @@ from teleop.stick import Button
 START, MODE = tap(Button.START), tap(Button.X)
 NEVER = LoopConfig(hold_ticks=0)
 FULL = MappingConfig().translate
-
-
-@pytest.fixture(scope="module")
-def env():
-    env, _ = make_panda(REACH, {"max_episode_steps": 1200})
-    yield env
-    env.close()
 
 
 @pytest.fixture

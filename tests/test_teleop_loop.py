@@ -32,13 +32,6 @@ SIDE = push(left_x=0.6)
 NEVER = LoopConfig(hold_ticks=0)
 
 
-@pytest.fixture(scope="module")
-def env():
-    env, _ = make_panda(REACH, {"max_episode_steps": 1200})
-    yield env
-    env.close()
-
-
 @pytest.fixture
 def sit(env, tmp_path):
     """Sit down with a table of sticks: the loop after it ran, its session and the screen's memory."""

@@ -20,13 +20,6 @@ PROPOSAL = np.array(POLICY.action, np.float32)
 HOLDING = Always((0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0))
 
 
-@pytest.fixture(scope="module")
-def env():
-    env, _ = make_panda(REACH, {"max_episode_steps": 1200})
-    yield env
-    env.close()
-
-
 @pytest.fixture
 def sit(env, tmp_path):
     """Sit beside the policy with a table of sticks: the steps that were kept, the screen's memory and the device."""

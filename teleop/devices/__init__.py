@@ -25,10 +25,9 @@ def choose_device(wish: DeviceName, *, pads: int, display: bool, raw_pads: int =
     if wish == "keyboard" and not display:
         raise UserError("the keyboard needs a window and there is no display (or --headless was given); use --device gamepad or scripted")
     if wish == "gamepad" and pads == 0:
-        note = unmapped_note(unmapped)
-        raise UserError(f"no gamepad is connected{note}; plug one in, or use --device keyboard or --device scripted")
+        raise no_gamepad(unmapped)
     if wish == "raw-gamepad" and raw_pads == 0:
-        raise UserError("no raw gamepad is found (on Linux: a joystick in /dev/input); plug one in, or use --device gamepad or keyboard")
+        raise no_raw_gamepad()
     if wish != "auto":
         return wish, f"device: {wish} (as asked)"
     if pads:
@@ -39,6 +38,14 @@ def choose_device(wish: DeviceName, *, pads: int, display: bool, raw_pads: int =
     if raw_pads:
         return "raw-gamepad", f"device: raw gamepad ({missing}, no display)"
     return "scripted", f"device: scripted operator ({missing}, no display)"
+
+
+def no_gamepad(unmapped: Sequence[str]) -> UserError:
+    return UserError(f"no gamepad is connected{unmapped_note(unmapped)}; plug one in, or use --device keyboard or --device scripted")
+
+
+def no_raw_gamepad() -> UserError:
+    return UserError("no raw gamepad is found (on Linux: a joystick in /dev/input); plug one in, or use --device gamepad or keyboard")
 
 
 def unmapped_note(names: Sequence[str]) -> str:

@@ -8,9 +8,8 @@ import numpy as np
 import pygame
 from pygame._sdl2 import controller as sdl_controller
 
-from data.errors import UserError
 from data.schema import Source
-from teleop.devices import sdl, unmapped_note
+from teleop.devices import no_gamepad, sdl
 from teleop.devices.device import Pulse, View
 from teleop.devices.pads import PadInfo, choose_pad, is_same
 from teleop.stick import BUTTONS, Stick
@@ -78,9 +77,7 @@ class Gamepad:
     def __init__(self, wish: str = "") -> None:
         pads = mapped_pads()
         if not pads:
-            raise UserError(
-                f"no gamepad is connected{unmapped_note(unmapped())}; plug one in, or use --device keyboard or --device scripted"
-            )
+            raise no_gamepad(unmapped())
         self._wish = wish
         self._pad: Any = None
         self._watched: dict[int, Any] = {}

@@ -28,14 +28,23 @@ class PanelOptions:
     """What `python -m teleop devices` was asked for; without a wish it shows the pads live, where there is a terminal."""
 
     once: bool = False
-    as_json: bool = False
+    """print the table once and end"""
+    json: bool = False
+    """print one JSON object on the last line"""
     rumble: bool = False
+    """shake each gamepad in turn"""
     calibrate: bool = False
+    """measure a gamepad's rest and reach and keep its dead zone, curve and speed"""
     pad: str = ""
+    """which gamepad: its number, a part of its name or its GUID"""
     seconds: float = 5.0
+    """how long each part of the calibration lasts"""
     expo: float | None = None
+    """the curve to keep: 1 (straight) to 4 (finest in the middle)"""
     speed: float | None = None
+    """the speed to keep: a factor from 0.1 to 2.5, 1 is 0.35 m/s"""
     mappings: Path | None = None
+    """a file of SDL mappings (gamecontrollerdb.txt) for gamepads that SDL does not know"""
 
 
 def show_devices(options: PanelOptions) -> int:
@@ -43,11 +52,11 @@ def show_devices(options: PanelOptions) -> int:
     if options.mappings is not None:
         load_mappings(options.mappings)
     if options.calibrate:
-        calibrate(GuideOptions(options.pad, options.seconds, options.expo, options.speed, options.as_json))
+        calibrate(GuideOptions(options.pad, options.seconds, options.expo, options.speed, options.json))
     elif options.rumble:
         shake_each()
-    elif options.once or options.as_json or not sys.stdout.isatty():
-        print_rows(rows(), as_json=options.as_json)
+    elif options.once or options.json or not sys.stdout.isatty():
+        print_rows(rows(), as_json=options.json)
     else:
         watch(Console())
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from data.errors import UserError
 from data.schema import Source
+from teleop.devices import no_raw_gamepad
 from teleop.devices.device import Pulse, View
 from teleop.devices.pads import choose_pad, is_same
 from teleop.devices.raw_codes import RawEvent, RawState
@@ -31,7 +32,7 @@ class RawGamepad:
     def __init__(self, wish: str = "", find: Callable[[], Sequence[RawPad]] = raw_pads) -> None:
         pads = find()
         if not pads:
-            raise UserError("no raw gamepad is found (on Linux: a pad in /dev/input); plug one in, or use --device gamepad or keyboard")
+            raise no_raw_gamepad()
         self._find, self._lock, self._closing = find, threading.Lock(), threading.Event()
         self.info = choose_pad([pad.info for pad in pads], wish)
         self.name, self.profile = f"raw gamepad: {self.info.name}", self.info.profile
