@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-recording figures screenshot tables clean
+.PHONY: demo test lint bench bench-recording bench-sessions faults figures screenshot tables clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -26,6 +26,12 @@ bench: $(STAMP)
 
 bench-recording: $(STAMP)
 	$(BIN)/python tests/bench_recording.py
+
+bench-sessions: $(STAMP)
+	$(BIN)/python tests/bench_sessions.py
+
+faults: $(STAMP)
+	$(BIN)/python tests/fault_injection.py
 
 figures: $(STAMP)
 	$(BIN)/python tests/whole_loop.py

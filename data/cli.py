@@ -92,5 +92,10 @@ def print_json(values: Mapping[str, Any]) -> None:
     print(json.dumps(values, sort_keys=True))
 
 
+def printable(text: str) -> str:
+    """A name from a file, without what would move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def terminal_width() -> int:
     return shutil.get_terminal_size((100, 24)).columns

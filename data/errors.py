@@ -10,6 +10,10 @@ class UserError(Exception):
     """
 
 
+class DamagedError(UserError):
+    """An episode's file does not hold what was written into it."""
+
+
 def one_of(names: Iterable[object]) -> str:
     """'a, b, c' for a message that lists what is allowed."""
     return ", ".join(sorted(str(name) for name in names)) or "(none)"

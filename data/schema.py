@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum, StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+LATE_S = 2e-3  # a tick that begins later than this is counted in late_ticks
 
 
 class Source(IntEnum):
@@ -79,18 +80,22 @@ STEP_FIELDS: tuple[Field, ...] = (
     Field("lateness_s", "float32", ("T",), "s", "how late the tick began; 0 when on time", 2, math.nan),
     Field("control_mode", "uint8", ("T",), "enum", "what the sticks did: 0 six axes, 1 translate, 2 rotate, 3 joint", 2),
     Field("heading_deg", "float32", ("T",), "degrees", "where the left stick's forward pointed, from the base's x axis", 2, 180.0),
+    Field("at_rest", "uint8", ("T",), "0/1", "the operator's hands were at rest", 3),
 )
 
 
-SINCE_2 = ("idle_start", "idle_end")
+SINCE = {"idle_start": 2, "idle_end": 2, "uid": 3, "recovered": 3, "origin": 3}  # attributes; the others are of version 1
 
 
 @dataclass(frozen=True)
 class EpisodeMeta:
     """The attributes of an episode.
 
-    `parent`, `branch_step`: an abandoned branch is the episode `parent` up to that step, then goes its own way.
+    `parent`, `branch_step`: an abandoned branch is the episode `parent` up to that step, then goes its own way; counted in
+    the branch's own steps, whatever is set aside before the first of either (see `data.trim`).
     `idle_start`, `idle_end`: so many idle steps stand in `idle/start` and `idle/end` instead of among the steps.
+    `uid` stays with an episode wherever it is copied to; `origin` is the session and number it was merged from.
+    `recovered`: the recorder was killed while this ran; what was on disk by then is here.
     """
 
     env_id: str
@@ -113,6 +118,9 @@ class EpisodeMeta:
     created: str = ""
     idle_start: int = 0
     idle_end: int = 0
+    uid: str = ""
+    recovered: bool = False
+    origin: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -130,9 +138,9 @@ class EpisodeMeta:
     def from_attrs(cls, attrs: Mapping[str, Any]) -> "EpisodeMeta":
         """Inverse of `to_attrs`; raises KeyError or ValueError for attributes that are not an episode's."""
         values: dict[str, Any] = {}
-        older = int(attrs["schema_version"]) < SCHEMA_VERSION
+        version = int(attrs["schema_version"])
         for f in fields(cls):
-            if older and f.name in SINCE_2 and f.name not in attrs:
+            if SINCE.get(f.name, 1) > version and f.name not in attrs:
                 continue
             raw = attrs[f.name]
             if f.name in ("env_kwargs", "settings", "versions"):

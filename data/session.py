@@ -1,30 +1,41 @@
-"""A session: a folder of immutable episode files and an index that robomimic reads as its dataset."""
+"""A session: a folder of immutable episode files; all else in it is derived from them or waits to become one."""
 
 import contextlib
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-import h5py
-import numpy as np
-
-from data.episode import DAMAGE, Episode, count_steps, read_episode, read_meta, write_episode
+from data.catalog import Catalog, Row, current_rows, extend_catalog, load_catalog, row_of_episode, write_catalog
+from data.episode import Episode
+from data.episode_file import change_meta, read_episode, read_meta, write_episode
 from data.errors import UserError
-from data.files import put_in_place
-from data.schema import EpisodeMeta, Outcome
+from data.files import replace_file
+from data.hdf5 import DAMAGE
+from data.index import INDEX_NAME, extend_index, is_current, write_index
+from data.lock import InUseError, lock
+from data.masks import read_masks
+from data.recover import recover
+from data.schema import EpisodeMeta
 
-INDEX_NAME = "session.hdf5"
-EPISODES_NAME = "episodes"
-TRASH_NAME = "trash"
+EPISODES_NAME, TRASH_NAME, RUNNING_NAME, QUARANTINE_NAME = "episodes", "trash", "running", "quarantine"
+RECORDER, WRITER = "recorder", "writer"
+PATIENCE_S = 2.0  # others' housekeeping takes less
+WRITER_PATIENCE_S = 30.0  # a writer whose recorder was killed has this long to finish
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open session folder. The episode files are the truth; `session.hdf5` is derived from them."""
+    """An open session folder. The episode files are the truth; the catalog and `session.hdf5` are derived from them."""
 
     path: Path
+
+    # -- opening ---------------------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, path: Path | str) -> "Session":
@@ -35,7 +46,7 @@ class Session:
         except OSError as error:
             raise UserError(f"the session folder {path} cannot be made ({error.strerror}); give a folder you can write to") from error
         session = cls(path)
-        session.repair_index()
+        session.tidy()
         return session
 
     @staticmethod
@@ -48,7 +59,14 @@ class Session:
 
     @classmethod
     def open(cls, path: Path | str) -> "Session":
-        """Open an existing session for reading; refuses what is not one."""
+        """Open an existing session; refuses what is not one."""
+        session = cls.at(path)
+        session.tidy()
+        return session
+
+    @classmethod
+    def at(cls, path: Path | str) -> "Session":
+        """The session at `path`, left as it is; refuses what is not one."""
         path = Path(path)
         if not path.exists():
             raise UserError(f"there is no session at {path}; record one with: python -m teleop record --session {path}")
@@ -57,6 +75,30 @@ class Session:
         if not (path / EPISODES_NAME).is_dir():
             raise UserError(f"{path} is not a session (no {EPISODES_NAME}/ folder in it); give a folder that record made")
         return cls(path)
+
+    @contextlib.contextmanager
+    def claim(self) -> Iterator[list[str]]:
+        """The right to change this session, for one process at a time; raises InUseError with the other's pid.
+
+        What a killed recorder left running is recovered first: gives a line for each episode.
+        """
+        with lock(self.path, RECORDER, PATIENCE_S):
+            yield self._put_right()
+
+    def tidy(self) -> None:
+        """Recover what a killed recorder left, bring the derived files up to date; not while somebody records."""
+        if not self.running() and self._is_current():
+            return
+        try:
+            with lock(self.path, RECORDER, 0.0):
+                for line in self._put_right():
+                    logger.warning(line)
+        except InUseError:
+            pass
+        except UserError as error:  # what there is can be read all the same
+            logger.warning(str(error))
+
+    # -- reading ---------------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self.episode_paths())
@@ -67,126 +109,172 @@ class Session:
     def episode_path(self, number: int) -> Path:
         return self.path / EPISODES_NAME / f"{number:06d}.hdf5"
 
+    def running(self) -> list[Path]:
+        """Journals of episodes that have no file of their own yet."""
+        return sorted((self.path / RUNNING_NAME).glob("[0-9]*.journal"))
+
+    def catalog(self) -> Catalog:
+        """What is known of every episode, without opening those that the catalog file knows."""
+        return load_catalog(self.path, self.path / EPISODES_NAME)[0]
+
+    def rows(self) -> list[Row]:
+        """The catalog's rows in order; raises UserError when an episode is damaged: nothing is left out silently."""
+        catalog = self.catalog()
+        if catalog.damaged:
+            raise UserError(next(iter(catalog.damaged.values())))
+        return list(catalog.rows.values())
+
     def read(self, number: int, keys: tuple[str, ...] | None = None) -> Episode:
         """Episode `number` (its file's number); raises UserError with the allowed numbers."""
+        return read_episode(self._existing(number), keys)
+
+    def metas(self) -> Iterator[tuple[int, EpisodeMeta]]:
+        """(number, attributes) of every episode, in order, from the files."""
+        for path in self.episode_paths():
+            yield int(path.stem), read_meta(path)
+
+    def env_of(self) -> Row:
+        """A row that names this session's env; raises UserError when the session is empty."""
+        catalog = self.catalog()
+        rows, damaged = catalog.rows, catalog.damaged
+        if damaged and not rows:
+            raise UserError(next(iter(damaged.values())))
+        if not rows:
+            raise UserError(f"{self.path} is an empty session; record episodes first: python -m teleop record --session {self.path}")
+        return next(iter(rows.values()))
+
+    def check_env(self, env_id: str) -> None:
+        """Refuse to mix two environments in one session."""
+        rows = self.catalog().rows
+        held = next(iter(rows.values())).env_id if rows else env_id
+        if held != env_id:
+            raise UserError(f"{self.path} holds episodes of {held}, not {env_id}; give another --session or that --env")
+
+    def next_number(self) -> int:
+        """One more than the highest number ever used here: undone, quarantined and running ones included."""
+        folders = (EPISODES_NAME, TRASH_NAME, QUARANTINE_NAME, RUNNING_NAME)
+        used = [int(p.stem) for folder in folders for p in (self.path / folder).glob("[0-9]*") if p.suffix in (".hdf5", ".journal")]
+        return max(used, default=-1) + 1
+
+    def holds(self, number: int) -> bool:
+        """Whether there is or was an episode of this number."""
+        return any((self.path / folder / f"{number:06d}.hdf5").exists() for folder in (EPISODES_NAME, TRASH_NAME, QUARANTINE_NAME))
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def append(self, episode: Episode, number: int | None = None) -> int:
+        """Keep an episode durably and list it; returns its number (the next one, when none is given)."""
+        number = self.next_number() if number is None else number
+        named = episode if episode.meta.uid else replace(episode, meta=replace(episode.meta, uid=uuid.uuid4().hex))
+        try:
+            checksum = write_episode(self.episode_path(number), named)
+        except OSError as error:
+            raise UserError(
+                f"episode {number} could not be written to {self.path} ({error}); free some space or give another --session"
+            ) from error
+        with self._listing():
+            self.list_row(row_of_episode(self.episode_path(number), named, checksum))
+        return number
+
+    def trash(self, *numbers: int) -> list[int]:
+        """Move episodes to the trash folder (never deleted); returns those that were there."""
+        return self._move(EPISODES_NAME, TRASH_NAME, numbers)
+
+    def restore(self, *numbers: int) -> list[int]:
+        """Move episodes back from the trash; returns those that were there."""
+        return self._move(TRASH_NAME, EPISODES_NAME, numbers)
+
+    def quarantine(self, number: int, reason: str) -> None:
+        """Move a damaged episode aside, with a note that says what is wrong with it."""
+        self.set_aside(self.episode_path(number), reason)
+        self.tidy_listing()
+
+    def set_aside(self, path: Path, reason: str) -> None:
+        """Move a damaged file of this session to quarantine/, with a note; never over another one there."""
+        folder = self.path / QUARANTINE_NAME
+        folder.mkdir(exist_ok=True)
+        target, copies = folder / path.name, 1
+        while target.exists():
+            copies += 1
+            target = folder / f"{path.stem}-{copies}{path.suffix}"
+        note = {"reason": reason, "when": datetime.now(UTC).isoformat(timespec="seconds")}
+        replace_file(target.with_suffix(target.suffix + ".json"), (json.dumps(note) + "\n").encode())
+        path.replace(target)
+
+    def quarantined(self) -> dict[str, str]:
+        """What is wrong with each file that was set aside, by its name."""
+        reasons = {}
+        for path in sorted((self.path / QUARANTINE_NAME).glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                reasons[path.stem] = str(json.loads(path.read_text(encoding="utf-8"))["reason"])
+        return reasons
+
+    def tag(self, number: int, behaviour_mode: str) -> None:
+        """Change an episode's behaviour mode: a changed copy takes the file's place."""
+        path = self._existing(number)
+        change_meta(path, path, behaviour_mode=behaviour_mode)
+        self.tidy_listing()
+
+    def list_row(self, row: Row) -> None:
+        """Add an episode to the catalog and the index; the index is made anew where it cannot be gone on with."""
+        extend_catalog(self.path, row)
+        try:
+            extend_index(self.path / INDEX_NAME, row)
+        except DAMAGE:
+            write_index(self.path / INDEX_NAME, self.catalog().rows.values(), self._masks())
+
+    def tidy_listing(self) -> None:
+        """Make the catalog and the index say what the episode files say; raises UserError when they cannot be written."""
+        with self._listing():
+            catalog, current = load_catalog(self.path, self.path / EPISODES_NAME)
+            if not current:
+                write_catalog(self.path, catalog.rows)
+            masks = self._masks()
+            if not is_current(self.path / INDEX_NAME, catalog.rows.values(), masks):
+                write_index(self.path / INDEX_NAME, catalog.rows.values(), masks)
+
+    def _put_right(self) -> list[str]:
+        with lock(self.path, WRITER, WRITER_PATIENCE_S):
+            lines = recover(self)
+            self.tidy_listing()
+        return lines
+
+    def _is_current(self) -> bool:
+        rows = current_rows(self.path, self.path / EPISODES_NAME)
+        return rows is not None and is_current(self.path / INDEX_NAME, rows.values(), self._masks())
+
+    def _masks(self) -> dict[str, tuple[int, ...]]:
+        """The split for the index; a damaged one is not in it, and is told of by whoever needs it."""
+        with contextlib.suppress(UserError):
+            return read_masks(self.path).named()
+        return {}
+
+    def _existing(self, number: int) -> Path:
         path = self.episode_path(number)
         if not path.exists():
             numbers = [int(p.stem) for p in self.episode_paths()]
             allowed = f"{numbers[0]} to {numbers[-1]}" if numbers else "none, the session is empty"
             raise UserError(f"{self.path} has no episode {number}; allowed: {allowed}")
-        return read_episode(path, keys)
+        return path
 
-    def metas(self) -> Iterator[tuple[int, EpisodeMeta]]:
-        """(number, attributes) of every episode, in order."""
-        for path in self.episode_paths():
-            yield int(path.stem), read_meta(path)
-
-    def env_of(self) -> EpisodeMeta:
-        """The attributes that name this session's env; raises UserError when the session is empty."""
-        paths = self.episode_paths()
-        if not paths:
-            raise UserError(f"{self.path} is an empty session; record episodes first: python -m teleop record --session {self.path}")
-        return read_meta(paths[0])
-
-    def check_env(self, env_id: str) -> None:
-        """Refuse to mix two environments in one session."""
-        paths = self.episode_paths()
-        held = read_meta(paths[0]).env_id if paths else env_id
-        if held != env_id:
-            raise UserError(f"{self.path} holds episodes of {held}, not {env_id}; give another --session or that --env")
-
-    def next_number(self) -> int:
-        """One more than the highest number ever used here, undone ones included."""
-        used = [int(p.stem) for folder in (EPISODES_NAME, TRASH_NAME) for p in (self.path / folder).glob("[0-9]*.hdf5")]
-        return max(used, default=-1) + 1
-
-    def append(self, episode: Episode, number: int | None = None) -> int:
-        """Keep an episode durably and list it in the index; returns its number (the next one, when none is given)."""
-        number = self.next_number() if number is None else number
-        try:
-            write_episode(self.episode_path(number), episode)
-        except OSError as error:
-            raise UserError(
-                f"episode {number} could not be written to {self.path} ({error}); free some space or give another --session"
-            ) from error
-        self.repair_index(newest=(number, episode))
-        return number
-
-    def trash(self, *numbers: int) -> None:
-        """Move episodes to the trash folder (never deleted); numbers that are not there are passed over."""
-        (self.path / TRASH_NAME).mkdir(exist_ok=True)
+    def _move(self, source: str, target: str, numbers: Iterable[int]) -> list[int]:
+        (self.path / target).mkdir(exist_ok=True)
+        moved = []
         for number in numbers:
-            path = self.episode_path(number)
+            path = self.path / source / f"{number:06d}.hdf5"
             if path.exists():
-                path.replace(self.path / TRASH_NAME / path.name)
-        self.repair_index()
+                path.replace(self.path / target / path.name)
+                moved.append(number)
+        if moved:
+            self.tidy_listing()
+        return moved
 
-    def tag(self, number: int, behaviour_mode: str) -> None:
-        """Change an episode's behaviour mode: a changed copy takes the file's place."""
-        path = self.episode_path(number)
-        partial = path.with_suffix(".tmp")
-        shutil.copyfile(path, partial)
-        with h5py.File(partial, "a") as file:
-            file.attrs["behaviour_mode"] = behaviour_mode
-        put_in_place(partial, path)
-
-    def repair_index(self, newest: tuple[int, Episode] | None = None) -> None:
-        """Make `session.hdf5` list exactly the episode files: append the newest, or rebuild when it is stale."""
-        numbers = [int(p.stem) for p in self.episode_paths()]
-        listed = self._listed()
-        if listed == numbers:
-            return
+    @contextlib.contextmanager
+    def _listing(self) -> Iterator[None]:
         try:
-            if newest is not None and listed == numbers[:-1]:
-                self._extend_index(*newest)
-            else:
-                self._rebuild_index(numbers)
+            yield
         except OSError as error:
             raise UserError(
                 f"the index of {self.path} could not be written ({error}); its episodes are safe: free some space and record on, "
                 "the index is rebuilt then"
             ) from error
-
-    def _extend_index(self, number: int, episode: Episode) -> None:
-        """In a copy: a crash leaves the old index whole, and a training that reads it does not hold up recording."""
-        partial = self.path / (INDEX_NAME + ".tmp")
-        shutil.copyfile(self.path / INDEX_NAME, partial)
-        with h5py.File(partial, "a") as index:
-            self._list_episode(index, number, episode.meta, len(episode))
-        partial.replace(self.path / INDEX_NAME)
-
-    def _rebuild_index(self, numbers: list[int]) -> None:
-        """All episode files are read first: one that is damaged is named, and nothing is left half written."""
-        paths = [self.episode_path(number) for number in numbers]
-        entries = [(number, read_meta(path), count_steps(path)) for number, path in zip(numbers, paths, strict=True)]
-        partial = self.path / (INDEX_NAME + ".tmp")
-        with h5py.File(partial, "w") as index:
-            index.create_group("data").attrs["total"] = 0
-            for name in ("usable", "success"):
-                index.create_dataset(f"mask/{name}", shape=(0,), maxshape=(None,), dtype="S16", chunks=(1024,))
-            for entry in entries:
-                self._list_episode(index, *entry)
-        partial.replace(self.path / INDEX_NAME)
-
-    def _listed(self) -> list[int] | None:
-        """The numbers the index lists; None when it is missing or unreadable."""
-        with contextlib.suppress(*DAMAGE, ValueError), h5py.File(self.path / INDEX_NAME, "r", locking=False) as index:
-            return sorted(int(name[len("demo_") :]) for name in index["data"])
-        return None
-
-    def _list_episode(self, index: h5py.File, number: int, meta: EpisodeMeta, length: int) -> None:
-        data, name = index["data"], f"demo_{number}"
-        data[name] = h5py.ExternalLink(f"{EPISODES_NAME}/{number:06d}.hdf5", "/")
-        data.attrs["total"] = int(data.attrs["total"]) + length
-        data.attrs["env_args"] = json.dumps(
-            {"env_name": meta.env_id, "type": 2, "env_kwargs": dict(meta.env_kwargs), "env_version": meta.versions.get("teleop", "")}
-        )
-        if meta.outcome in (Outcome.SUCCESS, Outcome.FAILURE):
-            _push(index["mask/usable"], name)
-        if meta.success:
-            _push(index["mask/success"], name)
-
-
-def _push(mask: h5py.Dataset, name: str) -> None:
-    mask.resize((mask.shape[0] + 1,))
-    mask[-1] = np.bytes_(name)

@@ -121,7 +121,7 @@ class Dagger:
         )
         training = TrainConfig(policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device)
         config = replace(self.config, train=training)
-        with open_cockpit(cockpit_config) as cockpit:
+        with session.claim(), open_cockpit(cockpit_config) as cockpit:
             print(cockpit.why)
             if config.gate == "human" and cockpit.device.source is Source.SCRIPTED:
                 raise UserError("--gate human waits for a person to take over; with --device scripted use --gate ensemble or every-step")

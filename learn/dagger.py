@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from data.episode import count_labels, read_meta
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
@@ -140,12 +139,12 @@ def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: BCPol
 def _judge(session: Session, config: DaggerConfig, policy: BCPolicy, number: int, pilot: Pilot | None, train_loss: float) -> Round:
     meta = session.env_of()
     result = evaluate(policy, meta.env_id, meta.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
-    answers = {path: count_labels(path) for path in session.episode_paths()}
+    rows = session.rows()
     latencies = sorted(pilot.latencies_s) if pilot else []
     return Round(
         number=number,
-        labels=sum(n for path, n in answers.items() if n and pilot and read_meta(path).dagger_round == number),
-        total_labels=sum(answers.values()),
+        labels=sum(row.labels for row in rows if pilot and row.dagger_round == number),
+        total_labels=sum(row.labels for row in rows),
         asked_share=pilot.labels / pilot.states if pilot and pilot.states else 0.0,
         wished_share={"ensemble": config.rate, "every-step": 1.0, "human": 0.0}[config.gate] if pilot else 0.0,
         decision_s=latencies[len(latencies) // 2] if latencies else 0.0,

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.catalog import Row
+from data.check import problems
 from data.episode import Episode
 from data.errors import UserError, one_of
-from data.schema import EpisodeMeta, Outcome, Source
+from data.masks import read_masks
+from data.schema import Source
 from data.session import Session
 
 # robomimic's default low-dimensional observations (robomimic/config/base_config.py, observation.modalities.obs.low_dim)
 ROBOMIMIC_KEYS = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object")
-USABLE = (Outcome.SUCCESS, Outcome.FAILURE)
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -25,7 +27,8 @@ Ints = NDArray[np.int64]
 class Frames:
     """N steps of a session: `obs` (N, D) is the keys' values side by side, `target` (N, A) what to do there.
 
-    `episode` (N,) is the number of the episode file each row came from; `fingerprint` identifies the data.
+    `episode` (N,) is the number of the episode file each row came from; `fingerprint` identifies the data; `held_out` are
+    the episodes that `data split` keeps for validation (empty: it has not been asked).
     """
 
     obs: Floats
@@ -36,6 +39,7 @@ class Frames:
     env_id: str
     env_kwargs: Mapping[str, Any]
     fingerprint: str
+    held_out: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -48,16 +52,16 @@ def load_frames(session: Session, obs_keys: tuple[str, ...] | None = None, *, in
     episodes give only their labels, unless `include_failures`. `obs_keys` None takes `default_keys`.
     Raises UserError when nothing is usable, a key is unknown, or episodes do not belong together.
     """
-    metas = [(number, meta) for number, meta in session.metas() if meta.outcome in USABLE]
-    if not metas:
+    rows = [row for row in session.rows() if row.usable]
+    if not rows:
         record = f"python -m teleop record --session {session.path}"
         raise UserError(f"{session.path} has no finished episode to learn from; record some: {record}")
-    _check_one_env(session, metas)
-    keys = _choose_keys(session, session.read(metas[0][0]), obs_keys)
-    parts = list(_usable_parts(session, metas, keys, include_failures))
+    _check_one_env(session, rows)
+    keys = _choose_keys(session, session.read(rows[0].number), obs_keys)
+    parts = list(_usable_parts(session, rows, keys, include_failures))
     if not parts:
         raise UserError(
-            f"{session.path} has no step to learn from: {len(metas)} episodes, none a success and no step labelled; "
+            f"{session.path} has no step to learn from: {len(rows)} episodes, none a success and no step labelled; "
             "record successes or give --include-failures"
         )
     obs_dims, _ = _check_one_shape(session, parts)
@@ -69,22 +73,32 @@ def load_frames(session: Session, obs_keys: tuple[str, ...] | None = None, *, in
         episode=np.concatenate([np.full(len(part.target), part.number, np.int64) for part in parts]),
         obs_keys=keys,
         obs_dims=obs_dims,
-        env_id=metas[0][1].env_id,
-        env_kwargs=dict(metas[0][1].env_kwargs),
+        env_id=rows[0].env_id,
+        env_kwargs=dict(rows[0].env_kwargs),
         fingerprint=_fingerprint(session, parts, keys),
+        held_out=read_masks(session.path).valid,
     )
 
 
 def split_episodes(frames: Frames, valid_fraction: float, seed: int) -> tuple[Ints, Ints]:
     """Indices of the training rows and of the validation rows; an episode is never on both sides.
 
-    At least one episode is held out when there are two or more and `valid_fraction` > 0. A single episode is all
+    Held out is what `data split` has kept for validation, episodes that came later are all training; without a split a
+    share is drawn: at least one episode when there are two or more and `valid_fraction` > 0. A single episode is all
     training and the validation rows are empty: the first round of a sitting starts from one demonstration.
     """
+    if frames.held_out and valid_fraction > 0.0:
+        return _split_at(frames, np.array(frames.held_out))
     numbers = np.unique(frames.episode)
     wanted = max(1, round(valid_fraction * len(numbers))) if valid_fraction > 0.0 else 0
     held_out = np.random.default_rng(seed).permutation(numbers)[: min(wanted, len(numbers) - 1)]
+    return _split_at(frames, held_out)
+
+
+def _split_at(frames: Frames, held_out: Ints) -> tuple[Ints, Ints]:
     is_valid = np.isin(frames.episode, held_out)
+    if is_valid.all():
+        raise UserError("the split holds out every episode there is to learn from; split again: python -m data split SESSION")
     return np.flatnonzero(~is_valid).astype(np.int64), np.flatnonzero(is_valid).astype(np.int64)
 
 
@@ -120,18 +134,16 @@ class _Part:
     target: Floats
 
 
-def _usable_parts(session: Session, metas: list[tuple[int, EpisodeMeta]], keys: tuple[str, ...], include_failures: bool) -> Iterator[_Part]:
-    for number, _ in metas:
+def _usable_parts(session: Session, rows: list[Row], keys: tuple[str, ...], include_failures: bool) -> Iterator[_Part]:
+    for number in [row.number for row in rows]:
         episode = session.read(number, keys)
+        if wrong := problems(episode):
+            raise UserError(f"episode {number} is damaged ({'; '.join(wrong)}); python -m data check {session.path} sets it aside")
         target, usable = target_of(episode, include_failures=include_failures)
         if not usable.any():
             continue
         _check_keys(session, number, episode, keys)
-        part = _Part(number, tuple(np.asarray(episode.obs[k], np.float32)[usable] for k in keys), target[usable])
-        for name, values in (*zip(keys, part.obs, strict=True), ("actions", part.target)):
-            if not np.isfinite(values).all():
-                raise UserError(f"episode {number} of {session.path} has NaN or infinite {name}; move it out of its session")
-        yield part
+        yield _Part(number, tuple(np.asarray(episode.obs[k], np.float32)[usable] for k in keys), target[usable])
 
 
 def _choose_keys(session: Session, episode: Episode, obs_keys: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -156,8 +168,8 @@ def _check_keys(session: Session, number: int, episode: Episode, keys: tuple[str
         )
 
 
-def _check_one_env(session: Session, metas: list[tuple[int, EpisodeMeta]]) -> None:
-    env_ids = {meta.env_id for _, meta in metas}
+def _check_one_env(session: Session, rows: list[Row]) -> None:
+    env_ids = {row.env_id for row in rows}
     if len(env_ids) > 1:
         raise UserError(f"{session.path} mixes environments ({one_of(env_ids)}); split it, a policy is trained for one")
 

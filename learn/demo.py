@@ -13,6 +13,7 @@ from rich.table import Table
 from data.cli import INTERRUPTED, terminal_width
 from data.errors import UserError
 from data.session import Session
+from data.video import write_video
 from learn.checkpoint import RECORD_NAME, load_policy
 from learn.commands import Dagger, Evaluate, Train, evaluation_line
 from learn.dagger import PLOT_NAME, DaggerConfig, Round, read_rounds
@@ -23,7 +24,6 @@ from teleop.devices import has_display
 from teleop.envs import make_panda
 from teleop.envs.panda import CONTROL_HZ
 from teleop.envs.render import PRETTY, Image
-from teleop.video import write_video
 
 ENV_ID = "PandaLift-v0"
 VIDEO_ROLLOUTS = 3

@@ -37,7 +37,7 @@ class TrainConfig:
     weight_decay: float = 2.0
     """strong on purpose: weights that a few demonstrations leave undetermined must not act in a rollout"""
     valid_fraction: float = 0.1
-    """share of the episodes held out; 0 holds none out"""
+    """share of the episodes held out, unless `data split` has chosen them; 0 holds none out"""
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int = 1

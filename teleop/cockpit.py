@@ -79,7 +79,7 @@ class Cockpit:
             "settings": settings,
         }
         scribe = InlineScribe if self.clock.kind == "simulated" else ScribeProcess
-        return Recorder(session, self.arm, facts, scribe(session, trims=self.config.trims))
+        return Recorder(session, self.arm, facts, scribe(session), self.config.trims)
 
     def loop(self, session: Session, config: LoopConfig, pilot: Pilot | None = None, **hooks: Any) -> Loop:
         limited = replace(config, max_ticks=round(self.config.max_seconds * CONTROL_HZ))

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 import teleop
-from data.cli import progress_bar, terminal_width
+from data.cli import print_json, progress_bar, terminal_width
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
+from data.video import QUALITY, check_size, is_folder
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import DeviceName, has_display
 from teleop.devices.panel import PanelOptions, show_devices
@@ -113,11 +114,16 @@ class Record:
             look=self.look,
             sound=self.sound,
         )
-        with open_cockpit(config) as cockpit:
+        with contextlib.ExitStack() as stack:
+            if self.session.exists():  # who is second hears it before anything opens
+                stack.enter_context(Session.create(self.session).claim())
+            cockpit = stack.enter_context(open_cockpit(config))
             if self.grip == "toggle" and cockpit.device.source is Source.SCRIPTED:
                 raise UserError("the scripted operator holds the trigger; --grip toggle is for a person")
             print(cockpit.why)
-            self._drive(cockpit, Session.create(self.session), names, plan)
+            if not self.session.exists():
+                stack.enter_context(Session.create(self.session).claim())
+            self._drive(cockpit, Session(self.session), names, plan)
         return 0
 
     def _check(self) -> None:
@@ -179,58 +185,72 @@ def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[Tall
 
 @dataclass(frozen=True)
 class Replay:
-    """Play an episode again: in a window, as a video, or as a bit-exact check (exit 1 when a bit differs)."""
+    """Play episodes again: in a window, as videos, or as a bit-exact check (exit 1 when a bit differs)."""
 
     session: tyro.conf.Positional[SESSION]
-    episode: int | None = None
-    """which episode (default: all with --verify, else the last)"""
+    episode: tuple[int, ...] = ()
+    """which episodes (default: all with --verify and for a folder of videos, else the last)"""
     verify: bool = False
     """step the recorded actions and compare every simulator state bit for bit"""
     video: Path | None = None
-    """write this .mp4"""
+    """write this .mp4, or a folder of them (000003.mp4 ...)"""
     camera: Literal["front", "wrist"] = "front"
     """camera to look through"""
+    size: tuple[int, int] = (640, 480)
+    """the video's width and height in pixels"""
+    fps: int = 20
+    """the video's pictures a second, a divisor of 20"""
+    look: Literal["pretty", "meshes", "hulls"] = "pretty"
+    """how the arm is drawn in the video"""
+    quality: int = QUALITY
+    """the video's quality, from 1 (small files) to 10"""
+    json: bool = False
+    """with --verify: print one JSON object on the last line"""
 
     def run(self) -> int:
+        check_size(self.size)
+        if self.json and not self.verify:
+            raise UserError("--json tells what --verify found; add --verify")
         session = Session.open(self.session)
         session.env_of()
         code = self._verify(session) if self.verify else 0
         if self.video is not None:
-            self._write_video(session, self.video)
+            self._write_videos(session, self.video)
         elif not self.verify:
             self._play(session)
         return code
 
     def _verify(self, session: Session) -> int:
-        from teleop.replay import arm_of, verify
+        from teleop.replay import Verdicts, verify_each
 
-        numbers = [n for n, _ in session.metas()] if self.episode is None else [self.episode]
-        arm, wrong = None, 0
-        for number in numbers:
-            episode = session.read(number, keys=())
-            arm = arm or arm_of(session, episode)
-            verdict = verify(arm, episode)
-            if not verdict.exact:
-                wrong += 1
-                print(f"episode {number}: differs from step {verdict.first_difference} on, by up to {verdict.worst:.3g}")
-        print(f"{len(numbers) - wrong} of {len(numbers)} episodes replay bit for bit")
-        return 1 if wrong else 0
+        found = Verdicts()
+        for number, verdict in verify_each(session, self._chosen(session, every=True)):
+            if isinstance(verdict, UserError):
+                if not self.json:
+                    raise verdict
+                found.unreadable[number] = str(verdict)
+                print(f"episode {number}: {verdict}")
+            else:
+                found.replayed[number] = verdict
+                if self.json or not verdict.exact:
+                    print(f"episode {number}: {verdict}")
+        summary = found.summary()
+        print(f"{summary['exact']} of {summary['episodes']} episodes replay bit for bit")
+        if self.json:
+            print_json(summary)
+        return 0 if summary["exact"] == summary["episodes"] else 1
 
-    def _chosen(self, session: Session) -> int:
-        return int(session.episode_paths()[-1].stem) if self.episode is None else self.episode
+    def _chosen(self, session: Session, *, every: bool) -> list[int]:
+        there = [int(path.stem) for path in session.episode_paths()]
+        return list(dict.fromkeys(self.episode)) or (there if every else there[-1:])
 
-    def _write_video(self, session: Session, path: Path) -> None:
-        from teleop.envs.panda import CONTROL_HZ
-        from teleop.envs.render import PRETTY
-        from teleop.replay import arm_of, frames
-        from teleop.video import write_video
+    def _write_videos(self, session: Session, path: Path) -> None:
+        from teleop.envs.render import LOOKS
+        from teleop.replay import FilmStyle, film_each
 
-        number = self._chosen(session)
-        episode = session.read(number, keys=())
-        arm = arm_of(session, episode)
-        count = write_video(path, frames(arm, episode, self.camera, 640, 480, PRETTY), CONTROL_HZ)
-        arm.close()
-        print(f"wrote episode {number} ({count} frames) to {path}")
+        style = FilmStyle(self.camera, self.size, self.fps, LOOKS[self.look], self.quality)
+        for number, count, target in film_each(session, self._chosen(session, every=is_folder(path)), path, style):
+            print(f"wrote episode {number} ({count} frames) to {target}")
 
     def _play(self, session: Session) -> None:
         from teleop.clock import RealClock
@@ -240,9 +260,10 @@ class Replay:
 
         if not has_display():
             raise UserError("there is no display to play on; use --video OUT.mp4 or --verify")
-        episode = session.read(self._chosen(session), keys=())
         start_pygame(display=True)
-        play(arm_of(session, episode), episode, self._chosen(session), self.camera, RealClock(1.0 / CONTROL_HZ))
+        for number in self._chosen(session, every=False):
+            episode = session.read(number, keys=())
+            play(arm_of(session, episode), episode, number, self.camera, RealClock(1.0 / CONTROL_HZ))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data.episode import Step
 from data.schema import Outcome, Phase, Source
+from data.takes import End
 from teleop import feel
 from teleop.bindings import MODE_TAGS, Cue, cue_of
 from teleop.clock import Clock
@@ -25,7 +26,6 @@ from teleop.pilot import Pilot, Question
 from teleop.recorder import Recorder
 from teleop.rewind import Scrub, wants_rewind
 from teleop.screen import Kept, Screen
-from teleop.scribe import End
 from teleop.sight import Sight
 from teleop.stick import Button, Stick
 from teleop.tally import Tally
@@ -231,7 +231,7 @@ class Loop:
         self.question = None
 
     def _start(self) -> None:
-        self.recorder.begin(seed=self.seed, dagger_round=self.config.dagger_round)
+        self.recorder.begin(self.mode, seed=self.seed, dagger_round=self.config.dagger_round)
         self.started_s, self.starts_at_s = self.clock.now_s(), None
         self.hands.grip = Grip(self.config.grip, latched=self.pilot is not None)
         self.message = ""
@@ -375,7 +375,7 @@ class Loop:
                 lateness_s=self.late_s,
                 control_mode=MODES.index(self.hands.mode),
                 heading_deg=self._heading_deg,
-                idle=source is not Source.POLICY and not gripped and not np.any(action[:-1]),
+                at_rest=source is not Source.POLICY and not gripped and not np.any(action[:-1]),
             )
         )
         self.tally.steps += 1

@@ -2,6 +2,7 @@
 
 import functools
 import platform
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,18 +14,18 @@ from numpy.typing import NDArray
 
 import data
 from data.episode import Step
-from data.schema import EpisodeMeta, Outcome
+from data.schema import LATE_S, EpisodeMeta, Outcome
 from data.session import Session
+from data.takes import Begin, End, Finish, Rewind
 from teleop.envs.panda import CONTROL_HZ, PandaEnv
-from teleop.scribe import Begin, End, Finish, Rewind, Scribe, Tag, Trash
+from teleop.scribe import Scribe, Tag, Trash
 
 RECORDED_VERSIONS = ("mujoco", "gymnasium", "numpy", "h5py", "pygame")
-LATE_S = 2e-3
 
 
 @dataclass
 class Recorder:
-    """Owns the running episode. `facts` are the attributes that stay the same for the whole run.
+    """Owns the running episode. `facts` are the attributes that stay the same for the whole run; `trims`: idle ends are set aside.
 
     `next_number` is what the next episode will have; `states` are the simulator states before each step so far: where a
     rewind can go.
@@ -34,6 +35,7 @@ class Recorder:
     env: PandaEnv
     facts: Mapping[str, Any]
     scribe: Scribe
+    trims: bool = True
     running: bool = False
     number: int = -1
     late_ticks: int = 0
@@ -46,13 +48,13 @@ class Recorder:
     def __post_init__(self) -> None:
         self.next_number = self.session.next_number()
 
-    def begin(self, **episode_facts: Any) -> None:
-        """Start an episode; `episode_facts` are its seed, behaviour mode and the like."""
+    def begin(self, behaviour_mode: str = "", **episode_facts: Any) -> None:
+        """Start an episode; `episode_facts` are its seed and the like. It may end with another behaviour mode."""
         self.running, self.number, self.next_number = True, self.next_number, self.next_number + 1
         self.late_ticks, self.max_lateness_s = 0, 0.0
-        self.states, self._episode_facts = [], episode_facts
+        self.states, self._episode_facts = [], {**episode_facts, "uid": uuid.uuid4().hex}
         self._family[self.number] = (self.number,)
-        self.scribe.put(Begin(self.number, self._meta(Outcome.PARTIAL, "")))
+        self.scribe.put(Begin(self.number, self._meta(Outcome.PARTIAL, behaviour_mode), self.trims))
 
     def add(self, step: Step) -> None:
         """One more step of the running episode."""

@@ -1,14 +1,19 @@
 """Replay: an episode's actions again from its first state, compared to the bit, or its states as pictures."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.episode import Episode
+from data.errors import UserError
 from data.session import Session
+from data.video import QUALITY, film_name, is_folder, make_folder, make_room, write_video
 from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs.panda import CONTROL_HZ, PandaEnv
 from teleop.envs.render import Image, Look
 
 
@@ -23,6 +28,48 @@ class Verdict:
     @property
     def exact(self) -> bool:
         return self.first_difference is None
+
+    def __str__(self) -> str:
+        return "the same to the bit" if self.exact else f"differs from step {self.first_difference} on, by up to {self.worst:.3g}"
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What became of each episode, by its number; `unreadable` says why."""
+
+    replayed: dict[int, Verdict] = field(default_factory=dict)
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def differing(self) -> list[int]:
+        return [number for number, verdict in self.replayed.items() if not verdict.exact]
+
+    def summary(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return {
+            "episodes": len(self.replayed) + len(self.unreadable),
+            "exact": len(self.replayed) - len(self.differing),
+            "differing": self.differing,
+            "unreadable": {str(number): why for number, why in self.unreadable.items()},
+        }
+
+
+@dataclass(frozen=True)
+class FilmStyle:
+    """`size_px` is width and height, `fps` pictures a second: a divisor of the control rate; `quality` 1 (small) to 10."""
+
+    camera: str
+    size_px: tuple[int, int]
+    fps: int
+    look: Look
+    quality: int = QUALITY
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 10:
+            raise UserError(f"--quality {self.quality} is outside 1 (small files) … 10 (no loss one can see)")
+        if self.fps < 1 or CONTROL_HZ % self.fps:
+            allowed = ", ".join(str(n) for n in range(1, CONTROL_HZ + 1) if CONTROL_HZ % n == 0)
+            raise UserError(f"--fps {self.fps} does not divide the {CONTROL_HZ} steps a second; allowed: {allowed}")
 
 
 def verify(arm: PandaEnv, episode: Episode) -> Verdict:
@@ -39,11 +86,48 @@ def verify(arm: PandaEnv, episode: Episode) -> Verdict:
     return Verdict(len(episode), first, worst)
 
 
-def frames(arm: PandaEnv, episode: Episode, camera: str, width: int, height: int, look: Look) -> Iterator[Image]:
-    """The episode's stored states as pictures (height, width, 3) uint8."""
-    for state in episode.steps["sim_state"]:
-        arm.restore(state)
-        yield arm.draw(camera, width, height, look)
+def verify_each(session: Session, numbers: Sequence[int]) -> Iterator[tuple[int, Verdict | UserError]]:
+    """`verify` one episode after the other, in one env; an error for one that cannot be read."""
+    with contextlib.ExitStack() as stack:
+        arm = None
+        for number in numbers:
+            try:
+                episode = session.read(number, keys=())
+            except UserError as error:
+                yield number, error
+                continue
+            arm = arm or stack.enter_context(contextlib.closing(arm_of(session, episode)))
+            _check_fits(arm, episode, number)
+            yield number, verify(arm, episode)
+
+
+def frames(arm: PandaEnv, episode: Episode, camera: str, width: int, height: int, look: Look, every: int = 1) -> Iterator[Image]:
+    """The episode's stored states, each `every`-th and the last, as pictures (height, width, 3) uint8."""
+    states = episode.steps["sim_state"]
+    for t, state in enumerate(states):
+        if t % every == 0 or t == len(states) - 1:
+            arm.restore(state)
+            yield arm.draw(camera, width, height, look)
+
+
+def film_each(session: Session, numbers: Sequence[int], path: Path, style: FilmStyle) -> Iterator[tuple[int, int, Path]]:
+    """Write the film of each episode, drawn in one env: (number, frames, path). `path` is an .mp4, or a folder for several."""
+    folder = is_folder(path)
+    if not folder and len(numbers) > 1:
+        raise UserError(f"--video {path} is one film and {len(numbers)} episodes are asked for; give a folder, or one --episode")
+    if folder:
+        make_folder(path, "--video", path)
+    else:
+        make_room(path, "--video")
+    with contextlib.ExitStack() as stack:
+        arm = None
+        for number in numbers:
+            episode = session.read(number, keys=())
+            arm = arm or stack.enter_context(contextlib.closing(arm_of(session, episode)))
+            _check_fits(arm, episode, number)
+            target = path / film_name(number) if folder else path
+            pictures = frames(arm, episode, style.camera, *style.size_px, style.look, CONTROL_HZ // style.fps)
+            yield number, write_video(target, pictures, style.fps, quality=style.quality), target
 
 
 def arm_of(session: Session, episode: Episode) -> PandaEnv:
@@ -52,3 +136,12 @@ def arm_of(session: Session, episode: Episode) -> PandaEnv:
     env, arm = make_panda(episode.meta.env_id, kwargs)
     env.reset(seed=0)
     return arm
+
+
+def _check_fits(arm: PandaEnv, episode: Episode, number: int) -> None:
+    stored, here = episode.steps["sim_state"].shape[1:], arm.sim_state().shape
+    if stored != here:
+        raise UserError(
+            f"episode {number} has simulator states of {stored} numbers and {episode.meta.env_id} here has {here}; "
+            "it was recorded with another version of the environment or of MuJoCo"
+        )

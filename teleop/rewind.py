@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.scribe import End
+from data.takes import End
 from teleop.stick import Axis, Stick
 
 PULLED = 0.15

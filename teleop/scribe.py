@@ -1,60 +1,36 @@
-"""Scribe: turns the loop's steps into episode files. Beside the loop in a process of its own, or in the loop's for simulated time.
+"""Scribe: keeps the loop's entries. Every step is in the journal at once; another process makes episode files of journals.
 
-The loop sends small messages and never waits for the disk. A scribe outlives a loop that is killed: what it was sent
-until then becomes a partial episode.
+The loop never waits for the disk: a thread of its process writes the journal, and what the disk refuses waits in memory.
+Whoever is killed, the journal stays: the writer's process, or whoever opens the session next, makes an episode of it.
 """
 
 import contextlib
-import functools
 import multiprocessing
 import queue
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import deque
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-from data.episode import Array, Step, build_episode
 from data.errors import UserError
-from data.schema import EpisodeMeta, Outcome
-from data.session import Session
-from data.trim import idle_ends, trim
+from data.journal import Journal
+from data.lock import lock
+from data.recover import keep_journal, recover
+from data.session import RUNNING_NAME, WRITER, WRITER_PATIENCE_S, Session
+from data.takes import Entry, Finish
 from teleop.clock import yield_to_control
 
 
 @dataclass(frozen=True)
-class End:
-    """What the arm came to after the last step."""
-
-    obs: Mapping[str, Array]
-    sim_state: Array
-
-
-@dataclass(frozen=True)
-class Begin:
-    """A new episode `number`; `meta` is what it will be kept with if nobody ever says how it ended."""
+class Commit:
+    """Make the files of episode `number` and of its branches: its journal is complete."""
 
     number: int
-    meta: EpisodeMeta
-
-
-@dataclass(frozen=True)
-class Rewind:
-    """Back to `step`: the steps so far, ending in `end`, become the abandoned episode `number`; the first `step` go on."""
-
-    step: int
-    number: int
-    end: End
-
-
-@dataclass(frozen=True)
-class Finish:
-    meta: EpisodeMeta
-    end: End
 
 
 @dataclass(frozen=True)
@@ -68,17 +44,10 @@ class Tag:
     behaviour_mode: str
 
 
-Message = Begin | Step | Rewind | Finish | Trash | Tag
-
-
-@dataclass(frozen=True)
-class Take:
-    """An episode that is not on disk yet."""
-
-    number: int
-    steps: tuple[Step, ...]
-    end: End
-    meta: EpisodeMeta
+Order = Commit | Trash | Tag
+Message = Entry | Trash | Tag
+RETRY_S = 2.0
+LISTEN_S = 0.1
 
 
 class Scribe(Protocol):
@@ -93,174 +62,212 @@ class Scribe(Protocol):
 
 @dataclass
 class Desk:
-    """The scribe's work itself: gathers a running episode and its branches, writes them when it ends."""
+    """What is done to a session, in order: an order that the disk refuses waits, and those after it."""
 
     session: Session
-    trims: bool = True
-    waiting: list[Take] = field(default_factory=list)
-    _begin: Begin | None = None
-    _steps: list[Step] = field(default_factory=list)
-    _branches: list[tuple[Rewind, tuple[Step, ...]]] = field(default_factory=list)
+    waiting: deque[Order] = field(default_factory=deque)
 
-    def take_in(self, message: Message) -> str | None:
-        """Act on one message; a line for the operator where something was kept."""
-        match message:
-            case Step():
-                self._steps.append(message)
-            case Begin():
-                self._begin, self._steps, self._branches = message, [], []
-            case Rewind(step=step):
-                self._branches.append((message, tuple(self._steps)))
-                del self._steps[step:]
-            case Finish():
-                return self._finish(message)
+    def work(self) -> list[str]:
+        """Do what waits; lines for the operator. Raises UserError, and keeps the order, when the disk refuses."""
+        lines = []
+        while self.waiting:
+            lines += self._do(self.waiting[0])
+            self.waiting.popleft()
+        return lines
+
+    def _do(self, order: Order) -> list[str]:
+        match order:
+            case Commit(number=number):
+                return keep_journal(self.session, Journal(self.session.path / RUNNING_NAME).path(number))
             case Trash(numbers=numbers):
                 self.session.trash(*numbers)
-            case Tag(number=number, behaviour_mode=mode):
+            case Tag(number=number, behaviour_mode=mode) if self.session.episode_path(number).exists():
                 self.session.tag(number, mode)
-        return None
-
-    def write(self) -> str | None:
-        """Write what waits; raises UserError, and keeps it waiting, when the disk refuses."""
-        line = None
-        while self.waiting:
-            line = self._write(self.waiting[0])
-            self.waiting.pop(0)
-        return line
-
-    def rescue(self) -> None:
-        """The loop is gone: keep the running episode as a partial one. What came of its last step nobody knows."""
-        if self._begin is not None and len(self._steps) > 1:
-            last = self._steps.pop()
-            with contextlib.suppress(UserError):
-                self.take_in(Finish(self._begin.meta, End(last.obs, last.sim_state)))
-        self.part()
-
-    def part(self) -> None:
-        """Write what waits, at the end of all work; what the disk still refuses goes to the temporary folder."""
-        try:
-            self.write()
-        except UserError as error:
-            refuge = Desk(Session.create(tempfile.mkdtemp(prefix="rescued-session-")), self.trims, self.waiting)
-            refuge.write()
-            raise UserError(f"{error}; meanwhile what was left is in {refuge.session.path}") from error
-
-    def _finish(self, message: Finish) -> str | None:
-        assert self._begin is not None
-        number, steps = self._begin.number, tuple(self._steps)
-        branches, self._branches, self._begin, self._steps = self._branches, [], None, []
-        if steps:
-            self.waiting.append(Take(number, steps, message.end, message.meta))
-        for rewind, walked in branches:
-            abandoned = replace(
-                message.meta, outcome=Outcome.ABANDONED, parent=number if steps else -1, branch_step=rewind.step if steps else -1
-            )
-            self.waiting.append(Take(rewind.number, walked, rewind.end, abandoned))
-        return self.write()
-
-    def _write(self, take: Take) -> str:
-        start, end = idle_ends(take.steps) if self.trims else (0, 0)
-        meta = replace(take.meta, branch_step=max(0, take.meta.branch_step - start)) if take.meta.branch_step >= 0 else take.meta
-        episode = build_episode(take.steps, take.end.obs, take.end.sim_state, meta)
-        self.session.append(trim(episode, start, end), take.number)
-        idle = f", {start + end} idle steps set aside" if start + end else ""
-        return f"episode {take.number} kept: {meta.outcome}{idle}"
+        return []
 
 
 class InlineScribe:
     """For simulated time, where nothing can be late: everything is on disk when `put` returns."""
 
-    def __init__(self, session: Session, *, trims: bool = True) -> None:
-        self._desk, self._news = Desk(session, trims), list[str]()
+    def __init__(self, session: Session) -> None:
+        self._journal, self._desk, self._news = Journal(session.path / RUNNING_NAME), Desk(session), list[str]()
 
     def put(self, message: Message) -> None:
-        line = self._desk.take_in(message)
-        self._news += [line] if line else []
+        if not isinstance(message, Trash | Tag):
+            with contextlib.suppress(OSError):  # the operator hears of it when the episode ends
+                self._journal.add(message)
+        order = _order_after(message, self._journal)
+        if order is not None:
+            self._desk.waiting.append(order)
+            self._news += _work_off(self._journal, self._desk)
 
     def news(self) -> list[str]:
         news, self._news = self._news, []
         return news
 
     def close(self) -> None:
-        self._desk.part()
+        _end(self._journal, self._desk)
 
 
 class ScribeProcess:
-    """For real time: a thread sends, another process builds, compresses and writes."""
+    """For real time: a thread keeps the journal, another process builds, compresses and writes the episodes."""
 
-    def __init__(self, session: Session, *, trims: bool = True) -> None:
+    def __init__(self, session: Session) -> None:
         context = multiprocessing.get_context("spawn")
         self._conn, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, session.path, trims), name="scribe", daemon=False)
+        self._process = context.Process(target=_work, args=(theirs, session.path), name="scribe", daemon=False)
         self._process.start()
         theirs.close()
+        self._journal, self._desk = Journal(session.path / RUNNING_NAME), Desk(session)
+        self._sent = 0  # so many of the desk's orders are with the process
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._sender = threading.Thread(target=self._send, name="scribe's messages", daemon=True)
-        self._sender.start()
-        self._trouble = ""
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._trouble, self._renew_s = "", 0.0
+        self._thread = threading.Thread(target=self._keep, name="scribe's journal", daemon=True)
+        self._thread.start()
 
     def put(self, message: Message) -> None:
         self._outbox.put(message)
 
     def news(self) -> list[str]:
-        lines = []
-        with contextlib.suppress(EOFError, OSError):
-            while self._conn.poll():
-                line, self._trouble = self._conn.recv()
-                lines.append(line)
-        return lines
+        return [self._lines.get() for _ in range(self._lines.qsize())]
 
     def close(self) -> None:
-        """Wait for the disk; raises UserError when something could not be written, or the scribe died."""
+        """Wait for the disk; raises UserError when something could not be written."""
         self._outbox.put(None)
-        self._sender.join()
-        while self._process.is_alive():
-            self.news()
-            self._process.join(0.02)
-        self.news()
+        self._thread.join()
         self._conn.close()
-        if self._trouble:
-            raise UserError(self._trouble)
-        if self._process.exitcode:
-            raise UserError("the process that writes episodes died; what it had finished is in the session")
+        self._process.join()
+        _end(self._journal, self._desk)
 
-    def _send(self) -> None:
-        with contextlib.suppress(OSError):  # it died: `close` says so
-            while (message := self._outbox.get()) is not None:
-                self._conn.send(message)
+    def _keep(self) -> None:
+        """The thread: keep the journal, pass orders on, hear what came of them."""
+        while True:
+            try:
+                message = self._outbox.get(timeout=LISTEN_S)
+            except queue.Empty:
+                self._journalise(None)
+            else:
+                if message is None:
+                    break
+                self._journalise(message)
+            self._pass_on()
+            self._hear(0.0)
+        self._journalise(None)
+        self._pass_on()
+        with contextlib.suppress(OSError):
             self._conn.send(None)
+        self._hear(None)
+
+    def _journalise(self, message: Message | None) -> None:
+        """Write a message, or, in a quiet moment, what the disk has refused and what has gone with it."""
+        try:
+            if message is None:
+                if self._trouble and time.monotonic() >= self._renew_s:
+                    self._renew_s = time.monotonic() + RETRY_S
+                    self._journal.renew()
+                self._journal.flush()
+            elif not isinstance(message, Trash | Tag):
+                self._journal.add(message)
+        except OSError as error:
+            self._tell([], f"the running episode could not be written ({error})")
+        order = None if message is None else _order_after(message, self._journal)
+        if order is not None:
+            self._desk.waiting.append(order)
+
+    def _pass_on(self) -> None:
+        """Send the process what can be done now; what it cannot hear is done at the end."""
+        with contextlib.suppress(OSError):
+            while self._sent < len(self._desk.waiting):
+                order = self._desk.waiting[self._sent]
+                if isinstance(order, Commit) and not self._journal.is_kept(order.number):
+                    return
+                self._conn.send(order)
+                self._sent += 1
+
+    def _hear(self, wait_s: float | None) -> None:
+        """Take in the process's reports: those that are there, or (None) all until it ends."""
+        with contextlib.suppress(EOFError, OSError):
+            while wait_s is None or self._conn.poll(wait_s):
+                lines, trouble, done = self._conn.recv()
+                for _ in range(done):
+                    order = self._desk.waiting.popleft()
+                    self._sent -= 1
+                    if isinstance(order, Commit):
+                        self._journal.forget(order.number)
+                self._tell(lines, trouble)
+
+    def _tell(self, lines: list[str], trouble: str) -> None:
+        """News for the operator; the same trouble is told once."""
+        if trouble != self._trouble:
+            self._lines.put(f"not on disk yet: {trouble}" if trouble else "on disk again")
+        self._trouble = trouble
+        for line in lines:
+            self._lines.put(line)
 
 
-RETRY_S = 2.0
+def _order_after(message: Message, journal: Journal) -> Order | None:
+    """What a message asks to be done to the session."""
+    if isinstance(message, Finish):
+        return Commit(journal.current)
+    return message if isinstance(message, Trash | Tag) else None
 
 
-def _work(conn: Connection, path: Path, trims: bool) -> None:
+def _work_off(journal: Journal, desk: Desk) -> list[str]:
+    """Do all that waits, from a whole journal; raises UserError when the disk refuses."""
+    try:
+        journal.renew()
+        journal.flush()
+    except OSError as error:
+        raise UserError(f"the running episode could not be written ({error}); free some space or give another --session") from error
+    numbers = [order.number for order in desk.waiting if isinstance(order, Commit)]
+    lines = desk.work()
+    for number in numbers:
+        journal.forget(number)
+    return lines
+
+
+def _end(journal: Journal, desk: Desk) -> None:
+    """Do what is left; what the disk still refuses becomes a session in the temporary folder, and a UserError says so."""
+    try:
+        _work_off(journal, desk)
+    except UserError as error:
+        refuge = Session.create(tempfile.mkdtemp(prefix="rescued-session-"))
+        journal.copy_to(refuge.path / RUNNING_NAME)
+        recover(refuge)
+        back = f"python -m data merge {desk.session.path} {refuge.path}"
+        raise UserError(f"{error}; meanwhile what was left is in {refuge.path} (later: {back})") from error
+    finally:
+        journal.close()
+
+
+def _work(conn: Connection, path: Path) -> None:
     """The scribe's process. Ctrl-C is the loop's business; a closed pipe means that the loop is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield_to_control(5)
-    desk, retry_at_s = Desk(Session(path), trims), 0.0
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            if desk.waiting and time.monotonic() >= retry_at_s:
-                _report(conn, desk, desk.write)
-                retry_at_s = time.monotonic() + RETRY_S
-            if desk.waiting and not conn.poll(max(0.0, retry_at_s - time.monotonic())):
-                continue
-            message: Message | None = conn.recv()
-            if message is None:
-                _report(conn, desk, desk.part)
-                return
-            _report(conn, desk, functools.partial(desk.take_in, message))
-    desk.rescue()
+    with lock(path, WRITER, WRITER_PATIENCE_S):
+        desk = Desk(Session(path))
+        try:
+            while (order := _next(conn, desk)) is not None:
+                desk.waiting.append(order)
+                _report(conn, desk)
+        except (EOFError, OSError):
+            recover(desk.session)
 
 
-def _report(conn: Connection, desk: Desk, work: Callable[[], str | None]) -> None:
-    """Send (line, trouble) where there is something to say: nothing is given up when the disk refuses, only tried again."""
-    troubled = bool(desk.waiting)
+def _next(conn: Connection, desk: Desk) -> Order | None:
+    """The next order, None at the end; what the disk refused is tried again meanwhile."""
+    while desk.waiting and not conn.poll(RETRY_S):
+        _report(conn, desk)
+    order: Order | None = conn.recv()
+    return order
+
+
+def _report(conn: Connection, desk: Desk) -> None:
+    """Work, and send (lines, trouble, how many orders are done): nothing is given up when the disk refuses."""
+    before, lines, trouble = len(desk.waiting), list[str](), ""
     try:
-        line, trouble = work(), ""
+        lines = desk.work()
     except (UserError, OSError) as error:
-        line, trouble = f"not on disk yet: {error}", str(error)
-    if line or (troubled and not desk.waiting):
-        with contextlib.suppress(OSError):  # nobody there to hear it; what they sent before is still to be read
-            conn.send((line or "on disk again", trouble))
+        trouble = str(error)
+    conn.send((lines, trouble, before - len(desk.waiting)))

@@ -3,11 +3,11 @@
 import contextlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from data.episode import read_end_state, read_meta
+from data.catalog import Row
+from data.episode_file import read_end_state
 from data.errors import UserError
-from data.schema import EpisodeMeta, Outcome
+from data.schema import Outcome
 from data.session import Session
 from teleop.screen import Kept
 
@@ -33,9 +33,9 @@ class Tally:
     @classmethod
     def of(cls, session: Session) -> "Tally":
         """A fresh sitting on top of what `session` holds."""
-        metas = {path: meta for path in session.episode_paths() if (meta := _meta(path)) is not None}
-        shown = [_kept(path, meta) for path, meta in [m for m in metas.items() if m[1].outcome in COUNTED][-STRIP:]]
-        modes = Counter(meta.behaviour_mode for meta in metas.values() if meta.success)
+        rows = session.catalog().rows.values()
+        shown = [_kept(session, row) for row in [row for row in rows if row.outcome in COUNTED][-STRIP:]]
+        modes = Counter(row.behaviour_mode for row in rows if row.success)
         return cls(earlier=tuple(k for k in shown if k is not None), modes=modes)
 
     @property
@@ -75,14 +75,8 @@ class Tally:
             self.modes[kept.mode] += by
 
 
-def _meta(path: Path) -> EpisodeMeta | None:
-    """None for a damaged episode: recording can go on beside it, it only does not count."""
+def _kept(session: Session, row: Row) -> Kept | None:
+    """None for a damaged episode: recording can go on beside it, it only is not shown."""
     with contextlib.suppress(UserError):
-        return read_meta(path)
-    return None
-
-
-def _kept(path: Path, meta: EpisodeMeta) -> Kept | None:
-    with contextlib.suppress(UserError):
-        return Kept(int(path.stem), meta.outcome, meta.behaviour_mode, read_end_state(path), meta.seed)
+        return Kept(row.number, row.outcome, row.behaviour_mode, read_end_state(session.episode_path(row.number)), row.seed)
     return None

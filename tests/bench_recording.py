@@ -9,7 +9,6 @@ and without any at most 1 ms. Exit code 1 where one is missed. `--minutes 0.5` i
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import threading
@@ -24,8 +23,7 @@ from typing import Any
 import numpy as np
 import pygame
 import pytest
-from rich.console import Console
-from rich.table import Table
+from marks import Mark, show
 from virtual_gamepad import VirtualGamepad
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -230,18 +228,6 @@ def tick_ms(cameras: tuple[str, ...]) -> float:
     return 1e3 * float(np.median(times))
 
 
-@dataclass(frozen=True)
-class Mark:
-    what: str
-    value: float
-    limit: float
-    at_least: bool = False
-
-    @property
-    def met(self) -> bool:
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-
 def time_marks(name: str, clock: WatchedClock) -> list[Mark]:
     late = 1e3 * np.array(clock.late_s)
     return [
@@ -281,14 +267,7 @@ def main() -> int:
         marks.append(Mark("(pictures that change although the stick rests)", at_rest(pushed_s, times_s, middles), 0.0))
         marks.append(Mark("step + two 84×84 cameras + record, median, ms", tick_ms(("front", "wrist")), 5.0))
         marks.append(Mark("step + record, median, ms", tick_ms(()), 1.0))
-    table = Table(
-        "what", "here", "mark", "met", title=f"{minutes:g} minutes, {kept} episodes, {np.median(np.diff(slow_s)):.2f} s a slow picture"
-    )
-    for mark in marks:
-        table.add_row(mark.what, f"{mark.value:.3f}", f"{'≥' if mark.at_least else '≤'} {mark.limit:g}", "yes" if mark.met else "NO")
-    Console(width=120).print(table)
-    print(json.dumps({mark.what: round(mark.value, 4) for mark in marks}))
-    return 0 if all(mark.met for mark in marks) else 1
+    return show(marks, f"{minutes:g} minutes, {kept} episodes, {np.median(np.diff(slow_s)):.2f} s a slow picture")
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_lines import PACKAGES, SUBCOMMANDS, run
+from data_tools import snapshot
 from test_data_support import META, made_episode
 
-from data.episode import read_episode
+from data.episode_file import read_episode
 from data.session import Session
 from teleop.devices.gamepad import gamepads
 from teleop.window import start_pygame
 
 ROOT = Path(__file__).parent.parent
-Snapshot = dict[str, tuple[int, int]]
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +43,7 @@ def places(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     Session.create(places["empty"])
     shutil.copytree(recorded, places["damaged"])
     (places["damaged"] / "episodes" / "000001.hdf5").write_bytes(b"garbage")
+    Session.open(places["damaged"])  # a copy's derived files are brought up to date
     good = read_episode(recorded / "episodes" / "000000.hdf5")
     Session.create(places["unfinished"]).append(replace(good, meta=replace(good.meta, outcome=type(good.meta.outcome).DISCARDED)))
     narrow = {name: good.steps[name][:, :6] for name in ("actions", "labels", "policy_actions")}
@@ -53,12 +54,6 @@ def places(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     shutil.copytree(places["model"], places["halfmodel"])
     (places["halfmodel"] / "policy.safetensors").unlink()
     return places
-
-
-def snapshot(*folders: Path) -> Snapshot:
-    """Every path below the folders with its size and time."""
-    paths = [path for folder in folders for path in folder.rglob("*")]
-    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in paths}
 
 
 RECORD = "teleop record --device scripted --headless --session {new}"
@@ -130,6 +125,13 @@ BAD = {
     "record to a file": ("teleop record --device scripted --headless --session {file}", "is a file; a session is a folder"),
     "record below a file": ("teleop record --device scripted --headless --session {file}/below", "give a folder you can write to"),
     "record another env": ("teleop record --env PandaReach-v0 --device scripted --headless --session {lift}", "not PandaReach-v0"),
+    "check a folder": ("data check {folder}", "is not a session"),
+    "check with a negative sample": ("data check {lift} --replay -1", "--replay -1 is negative"),
+    "check nothing": ("data check {new}", "there is no session at"),
+    "recover a folder": ("data recover {folder}", "is not a session"),
+    "recover nothing": ("data recover {new}", "there is no session at"),
+    "migrate a file": ("data migrate {file}", "is a file; a session is a folder"),
+    "migrate a damaged session": ("data migrate {damaged}", "000001.hdf5 cannot be read as an episode"),
     "inspect a file": ("data inspect {file}", "is a file; a session is a folder"),
     "inspect a folder": ("data inspect {folder}", "is not a session"),
     "replay a file": ("teleop replay {file} --verify", "is a file; a session is a folder"),
@@ -214,7 +216,8 @@ def test_a_mistake_looks_the_same_from_a_shell(surroundings: dict[str, str]) -> 
     result = subprocess.run(command, cwd=ROOT, env=os.environ | surroundings, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr == "error: Unrecognized options: fly Available subcommands: inspect (help: python -m data --help)\n"
+    known = ", ".join(PACKAGES["data"])
+    assert result.stderr == f"error: Unrecognized options: fly Available subcommands: {known} (help: python -m data --help)\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo terminal")
@@ -234,7 +237,7 @@ def test_a_mistake_looks_the_same_on_a_terminal() -> None:
 def test_a_session_with_a_damaged_episode_is_inspected_and_answered_no(places: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run("data", "inspect", places["damaged"]) == 1
-    assert re.search(r"damaged: 000001\.hdf5", capsys.readouterr().out)
+    assert re.search(r"damaged: episode 1: ", capsys.readouterr().out)
 
 
 def test_an_episode_that_does_not_replay_is_answered_no(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:

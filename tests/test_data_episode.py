@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from test_data_support import META, made_episode, tick
 
-from data.episode import Episode, build_episode, count_labels, count_steps, read_episode, read_meta, write_episode
+from data.episode import Episode, build_episode
+from data.episode_file import read_end_state, read_episode, read_facts, read_meta, write_episode
 from data.errors import UserError
-from data.schema import SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
+from data.schema import SCHEMA_VERSION, SINCE, STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
 from teleop.envs import make_panda
 from teleop.envs.panda import PandaEnv
 from teleop.stick import AXES, BUTTONS
@@ -238,12 +239,12 @@ def test_reading_can_be_limited_to_some_observations(episode_file: Path) -> None
     assert len(read.steps) == len(STEP_FIELDS)
 
 
-def test_labels_and_steps_are_counted_without_reading_the_episode(tmp_path: Path, episode_file: Path, episode: Episode) -> None:
+def test_steps_seconds_and_labels_are_known_without_reading_the_episode(tmp_path: Path, episode_file: Path, episode: Episode) -> None:
     write_episode(tmp_path / "e.hdf5", made_episode(tick(0), tick(1, label=np.zeros(7, np.float32))))
-    assert count_labels(tmp_path / "e.hdf5") == 1
-    assert count_steps(tmp_path / "e.hdf5") == 2
-    assert count_labels(episode_file) == 0
-    assert count_steps(episode_file) == len(episode)
+    _, steps, seconds, labels, _ = read_facts(tmp_path / "e.hdf5")
+    assert (steps, seconds, labels) == (2, pytest.approx(0.05), 1)
+    meta, steps, seconds, labels, _ = read_facts(episode_file)
+    assert (meta, steps, seconds, labels) == (episode.meta, len(episode), episode.steps["time_s"][-1], 0)
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
@@ -254,13 +255,13 @@ def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
 # -- files that are not episodes -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("read", [read_episode, read_meta, count_labels, count_steps])
+@pytest.mark.parametrize("read", [read_episode, read_meta, read_facts, read_end_state])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_a_truncated_file_is_refused_by_name(episode_file: Path, tmp_path: Path, share: float, read: object) -> None:
     whole = episode_file.read_bytes()
     broken = tmp_path / "000001.hdf5"
     broken.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode .*; move it out of its session"):
+    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode .*; python -m data check SESSION"):
         read(broken)  # type: ignore[operator]
 
 
@@ -282,8 +283,8 @@ def test_a_file_without_a_field_is_damaged(tmp_path: Path) -> None:
     write_episode(tmp_path / "e.hdf5", made_episode())
     with h5py.File(tmp_path / "e.hdf5", "a") as file:
         del file["labels"]
-    for read in (read_episode, count_labels):
-        with pytest.raises(UserError, match=r"e\.hdf5 is damaged .*labels.*; move it out of its session"):
+    for read in (read_episode, read_facts):
+        with pytest.raises(UserError, match=r"e\.hdf5 is damaged .*labels.*; python -m data check SESSION"):
             read(tmp_path / "e.hdf5")
 
 
@@ -310,20 +311,20 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_episode_of_an_older_schema_is_read_as_if_nothing_new_had_happened(tmp_path: Path) -> None:
-    """What schema 2 brought is missing in files of schema 1."""
+    """What schemas 2 and 3 brought is missing in files of schema 1."""
     path = tmp_path / "000000.hdf5"
-    written = made_episode(meta=replace(META, idle_start=0, idle_end=0))
+    written = made_episode(meta=replace(META, idle_start=0, idle_end=0, uid="", recovered=False, origin=""))
     write_episode(path, written)
     newer = [f for f in STEP_FIELDS if f.since > 1]
     with h5py.File(path, "a") as file:
-        for name in ("idle_start", "idle_end"):
+        for name in (*SINCE, "checksum", "digests"):
             del file.attrs[name]
         for f in newer:
             del file[f.name]
         file.attrs["schema_version"] = 1
     again = read_episode(path)
     assert again.meta == replace(written.meta, schema_version=1)
-    assert {f.name for f in newer} == {"lateness_s", "control_mode", "heading_deg"}
+    assert {f.name for f in newer} == {"lateness_s", "control_mode", "heading_deg", "at_rest"}
     assert np.all(np.isnan(again.steps["lateness_s"]))
     assert (again.steps["control_mode"].tolist(), again.steps["heading_deg"].tolist()) == ([0] * 3, [180] * 3)
     assert all(again.steps[f.name].dtype == f.dtype for f in STEP_FIELDS)

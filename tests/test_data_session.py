@@ -35,7 +35,8 @@ def total(path: Path) -> int:
 
 
 def files(path: Path) -> list[str]:
-    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file())
+    """All but the locks."""
+    return sorted(str(file.relative_to(path)) for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -75,8 +76,12 @@ def test_numbers_go_beyond_ten_in_order(tmp_path: Path) -> None:
     assert indexed(tmp_path) == list(range(12))
 
 
-def test_recording_leaves_only_episodes_and_the_index(recorded: Path) -> None:
-    assert files(recorded) == ["episodes/000000.hdf5", "episodes/000001.hdf5", "episodes/000002.hdf5", "session.hdf5"]
+FILES = ["catalog.jsonl", "episodes/000000.hdf5", "episodes/000001.hdf5", "episodes/000002.hdf5", "session.hdf5"]
+
+
+def test_recording_leaves_only_episodes_and_what_is_derived(recorded: Path) -> None:
+    assert files(recorded) == FILES
+    assert not (recorded / "running").exists()
 
 
 def test_an_episode_file_never_changes(copied: Path) -> None:
@@ -182,6 +187,7 @@ def test_a_broken_index_does_not_stop_an_episode_from_being_kept(copied: Path, b
     session = Session.create(copied)
     break_it(copied)
     assert session.append(made_episode()) == 3
+    Session.create(copied)
     assert indexed(copied) == [0, 1, 2, 3]
 
 
@@ -201,11 +207,21 @@ def test_an_episode_copied_in_by_hand_joins_the_index(copied: Path) -> None:
     assert session.append(made_episode()) == 10
 
 
-def test_opening_to_read_writes_nothing(copied: Path) -> None:
-    remove_the_index(copied)
-    before = files(copied)
+def times(path: Path) -> dict[str, int]:
+    return {name: (path / name).stat().st_mtime_ns for name in files(path)}
+
+
+def test_opening_a_session_that_is_in_order_writes_nothing(copied: Path) -> None:
+    Session.create(copied)  # a copy's files have other times
+    before = times(copied)
     Session.open(copied).read(0)
-    assert files(copied) == before
+    assert times(copied) == before
+
+
+def test_opening_to_read_puts_the_index_right(copied: Path) -> None:
+    remove_the_index(copied)
+    Session.open(copied).read(0)
+    assert indexed(copied) == [0, 1, 2]
 
 
 def test_recording_goes_on_while_another_process_reads_the_index(copied: Path) -> None:
@@ -252,8 +268,9 @@ def test_a_crash_before_the_episode_is_renamed_leaves_the_session_as_it_was(copi
     assert [number for number, _ in session.metas()] == [0, 1, 2]
     assert len(session.read(2)) > 0
     assert indexed(copied) == [0, 1, 2]
+    with Session.create(copied).claim():
+        assert not list(copied.rglob("*.tmp"))
     assert Session.create(copied).append(made_episode()) == 3
-    assert not list(copied.rglob("*.tmp"))
 
 
 def test_a_crash_before_the_index_is_renamed_loses_no_episode(copied: Path) -> None:
@@ -282,10 +299,11 @@ def test_a_disk_that_refuses_is_a_user_error_and_loses_nothing(copied: Path, mon
 
 def test_an_index_that_cannot_be_written_is_a_user_error_and_the_episode_is_safe(copied: Path) -> None:
     session = Session.create(copied)
-    (copied / "session.hdf5.tmp").mkdir()
+    remove_the_index(copied)
+    (copied / "session.hdf5" / "in the way").mkdir(parents=True)
     with pytest.raises(UserError, match=r"the index of .* could not be written .*; its episodes are safe"):
         session.append(made_episode())
-    (copied / "session.hdf5.tmp").rmdir()
+    shutil.rmtree(copied / "session.hdf5")
     assert len(Session.create(copied).read(3)) == 3
     assert indexed(copied) == [0, 1, 2, 3]
 
@@ -325,7 +343,7 @@ def test_a_tag_can_be_changed_afterwards(copied: Path) -> None:
     after = session.read(1)
     assert after.meta == replace(before.meta, behaviour_mode="over")
     assert all(np.array_equal(after.steps[name], before.steps[name], equal_nan=True) for name in before.steps)
-    assert files(copied) == ["episodes/000000.hdf5", "episodes/000001.hdf5", "episodes/000002.hdf5", "session.hdf5"]
+    assert files(copied) == FILES
 
 
 # -- refusals ------------------------------------------------------------------------------------------------------
@@ -375,24 +393,25 @@ def test_a_missing_episode_says_which_there_are(recorded: Path, tmp_path: Path) 
 def test_a_damaged_episode_is_named_and_the_others_stay_readable(copied: Path) -> None:
     (copied / "episodes" / "000001.hdf5").write_bytes(b"garbage")
     session = Session.open(copied)
-    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode .*; move it out of its session to go on without it"):
+    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode .*; python -m data check SESSION sets damaged"):
         session.read(1)
     assert len(session.read(2)) > 0
 
 
-def test_rebuilding_an_index_over_a_damaged_episode_names_it_and_leaves_nothing(copied: Path) -> None:
+def test_a_damaged_episode_is_left_out_of_the_index_and_of_nothing_else_silently(copied: Path) -> None:
     (copied / "episodes" / "000001.hdf5").write_bytes(b"garbage")
-    remove_the_index(copied)
-    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode"):
-        Session.create(copied)
-    assert not list(copied.rglob("*.tmp"))
-
-
-def test_rebuilding_an_index_over_anybodys_hdf5_names_it(copied: Path) -> None:
     with h5py.File(copied / "episodes" / "000005.hdf5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match=r"000005\.hdf5 is not one of our episodes"):
-        Session.create(copied)
+    session = Session.create(copied)
+    assert indexed(copied) == [0, 2]
+    damaged = session.catalog().damaged
+    assert set(damaged) == {1, 5}
+    assert "000001.hdf5 cannot be read as an episode" in damaged[1]
+    assert "000005.hdf5 is not one of our episodes" in damaged[5]
+    with pytest.raises(UserError, match=r"000001\.hdf5 cannot be read as an episode"):
+        session.rows()
+    assert session.append(made_episode()) == 6
+    assert not list(copied.rglob("*.tmp"))
 
 
 # -- robomimic -----------------------------------------------------------------------------------------------------

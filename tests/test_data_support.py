@@ -28,6 +28,9 @@ META = EpisodeMeta(
     created="2026-11-23T02:04:41+00:00",
     idle_start=3,
     idle_end=1,
+    uid="8f3a",
+    recovered=True,
+    origin="yesterday#4",
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 from test_learn_support import episode, expert_session, session_of, step
 
 from data.errors import UserError
+from data.masks import Masks, write_masks
 from data.schema import Outcome, Source
 from data.session import Session
 from learn.dataset import ROBOMIMIC_KEYS, load_frames, split_episodes
@@ -107,7 +108,9 @@ def test_an_episode_without_the_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_nan_observations_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"episode 0 .* has NaN or infinite a"):
+    with pytest.raises(
+        UserError, match=r"episode 0 is damaged \(obs/a has 1 values that are not finite.*\); python -m data check .* sets it aside"
+    ):
         load_frames(session_of(tmp_path, episode([step({"a": [float("nan")]}, [0.1])])))
 
 
@@ -138,3 +141,28 @@ def test_a_single_episode_is_all_training(tmp_path: Path) -> None:
     train, valid = split_episodes(load_frames(expert_session(tmp_path, 1)), 0.1, seed=0)
     assert len(train) > 0
     assert len(valid) == 0
+
+
+def test_a_split_of_the_session_decides_what_is_held_out(tmp_path: Path) -> None:
+    session = expert_session(tmp_path, 6)
+    write_masks(tmp_path, Masks(train=(0, 2, 3), valid=(1, 4), valid_fraction=0.4))
+    frames = load_frames(session)
+    for seed in (0, 1):
+        train, valid = split_episodes(frames, 0.1, seed)
+        assert set(frames.episode[valid]) == {1, 4}
+        assert set(frames.episode[train]) == {0, 2, 3, 5}, "what came after the split is for training"
+    assert len(split_episodes(frames, 0.0, 0)[1]) == 0
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(tmp_path: Path) -> None:
+    session = expert_session(tmp_path, 2)
+    write_masks(tmp_path, Masks(train=(9,), valid=(0, 1), valid_fraction=0.4))
+    with pytest.raises(UserError, match=r"holds out every episode .*; split again: python -m data split"):
+        split_episodes(load_frames(session), 0.1, 0)
+
+
+def test_a_split_that_cannot_be_read_is_not_ignored(tmp_path: Path) -> None:
+    session = expert_session(tmp_path, 2)
+    (tmp_path / "masks.json").write_text("{")
+    with pytest.raises(UserError, match=r"masks.json is not what split wrote .*; split again: python -m data split"):
+        load_frames(session)

@@ -1,6 +1,7 @@
 """What the tests of `learn` share: a toy environment, its expert, and sessions recorded with it in no time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def step(obs: dict[str, Any], action: Any, source: Source = Source.SCRIPTED, lab
 
 def episode(steps: list[Step], outcome: Outcome = Outcome.SUCCESS, env_id: str = TOY, **env_kwargs: Any) -> Episode:
     meta = EpisodeMeta(env_id=env_id, env_kwargs=env_kwargs, seed=0, outcome=outcome, operator="test")
-    return build_episode(steps, steps[-1].obs, np.zeros(3), meta)
+    ticks = [replace(one, time_s=0.05 * t) for t, one in enumerate(steps)]
+    return build_episode(ticks, ticks[-1].obs, np.zeros(3), meta)
 
 
 def session_of(folder: Path, *episodes: Episode) -> Session:

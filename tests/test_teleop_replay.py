@@ -3,18 +3,18 @@
 import dataclasses
 import subprocess
 
-import h5py
 import imageio_ffmpeg
 import numpy as np
 import pytest
 from test_teleop_support import LIFT, REACH, scripted_session
 
 from data.cli import run_command
+from data.episode_file import write_episode
 from data.errors import UserError
+from data.video import write_video
 from teleop.commands import COMMANDS
 from teleop.envs.render import FAST
 from teleop.replay import arm_of, frames, verify
-from teleop.video import write_video
 
 FPS = 20
 
@@ -35,6 +35,14 @@ def replay(session, *options):
 
 def altered(episode, **columns):
     return dataclasses.replace(episode, steps={**episode.steps, **columns})
+
+
+def change_an_action(session, number):
+    """Step 3 of the episode did something else than what is stored now; the file is sound."""
+    episode = session.read(number)
+    actions = episode.steps["actions"].copy()
+    actions[3, 0] += np.float32(0.01)
+    write_episode(session.episode_path(number), altered(episode, actions=actions))
 
 
 def test_recorded_episodes_replay_exactly(session):
@@ -85,8 +93,7 @@ def test_the_command_says_yes_with_exit_code_0(session, capsys):
 
 def test_the_command_says_no_with_exit_code_1_and_where(tmp_path, capsys):
     session = scripted_session(tmp_path, REACH, 2)
-    with h5py.File(tmp_path / "episodes" / "000001.hdf5", "r+") as file:
-        file["actions"][3, 0] += np.float32(0.01)
+    change_an_action(session, 1)
     assert replay(session, "--verify") == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("episode 1: differs from step 3 on, by up to ")

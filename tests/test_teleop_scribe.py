@@ -18,7 +18,8 @@ from test_data_support import META, tick
 from data.errors import UserError
 from data.schema import Outcome
 from data.session import Session
-from teleop.scribe import Begin, End, Finish, InlineScribe, Rewind, ScribeProcess, Tag, Trash
+from data.takes import Begin, End, Finish, Rewind
+from teleop.scribe import InlineScribe, ScribeProcess, Tag, Trash
 
 ROOT = Path(__file__).parent.parent
 PLAIN = replace(META, parent=-1, branch_step=-1, idle_start=0, idle_end=0, outcome=Outcome.SUCCESS)

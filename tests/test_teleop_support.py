@@ -1,5 +1,6 @@
 """What the tests of `teleop` share: scripted devices, a screen that remembers, a policy with one idea, a loop over them."""
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -116,8 +117,11 @@ def loop_of(
     session, memory = Session.create(folder), Memory()
     settings = {"operator": asdict(device.config)} if isinstance(device, ScriptedOperator) else {}
     facts = {"env_id": env_id, "env_kwargs": {}, "operator": device.name, "clock": "simulated", "settings": settings}
-    recorder = Recorder(session, arm, facts, InlineScribe(session))
-    return Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot), session, memory
+    scribe = InlineScribe(session)
+    recorder = Recorder(session, arm, facts, scribe)
+    loop = Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot)
+    weakref.finalize(loop, scribe._journal.close)  # for tests that tick it a few times only
+    return loop, session, memory
 
 
 def scripted_session(folder: Path, env_id: str, episodes: int, skill: float = 1.0, max_steps: int = 600) -> Session:
