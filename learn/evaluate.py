@@ -16,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from data.errors import UserError, one_of
+from data.intervals import wilson
 from learn.policy import BCPolicy, PolicyConfig
 from learn.threads import torch_threads
 from teleop.envs import make_env
 
 # Sessions are seeded from 0 upwards, one per recorded episode: evaluation must not start where training did.
 FIRST_EVALUATION_SEED = 100_000
-Z_95 = 1.959963984540054  # standard normal quantile at 0.975
 Observation = Mapping[str, NDArray[np.generic]]
 Env = gymnasium.Env[Any, Any]
 MakeEnv = Callable[..., Env]
@@ -133,19 +133,6 @@ def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -
             on_step(obs, action, info)
         obs = after
     return Rollout(seed, success, length, total_reward)
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % score interval of a proportion (Wilson 1927), within [0, 1]; (0, 1) when nothing was tried."""
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n}")
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = successes / n, Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    # At 0 and n the formula is exactly 0 and 1; rounding must not say otherwise.
-    return 0.0 if successes == 0 else middle - half, 1.0 if successes == n else middle + half
 
 
 def check_policy_fits(policy: BCPolicy, env: Env, env_id: str, trained_env_id: str | None = None) -> None:

@@ -13,9 +13,10 @@ from test_learn_support import TOY, TOY_CONFIG, ToyReach, make_toy, toy_expert, 
 
 from data.cli import run_command
 from data.errors import UserError
+from data.intervals import wilson
 from learn.checkpoint import Checkpoint, save_policy
 from learn.commands import COMMANDS
-from learn.evaluate import Rollout, check_policy_fits, evaluate, rollout, wilson
+from learn.evaluate import Rollout, check_policy_fits, evaluate, rollout
 from learn.policy import build_policy
 
 

@@ -4,6 +4,7 @@ from data.commands.check import Check, Migrate, Recover
 from data.commands.combine import Merge, Pack, Split
 from data.commands.edit import Delete, Tag, Trim
 from data.commands.inspect import Inspect
+from data.commands.report import Report, Video
 
 COMMANDS: dict[str, type] = {
     "inspect": Inspect,
@@ -15,5 +16,7 @@ COMMANDS: dict[str, type] = {
     "split": Split,
     "merge": Merge,
     "pack": Pack,
+    "report": Report,
+    "video": Video,
     "migrate": Migrate,
 }

@@ -1,0 +1,1 @@
+"""The session report: one self-contained page (`python -m data report`)."""
