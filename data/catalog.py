@@ -64,8 +64,7 @@ class Row:
 
     @property
     def usable(self) -> bool:
-        """Whether training may take it: it came to its end, well or not."""
-        return self.outcome in (Outcome.SUCCESS, Outcome.FAILURE)
+        return self.outcome.usable
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import contextlib
 import io
 import json
 import logging
+import os
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Annotated, Any, Protocol
 
 import tyro
 from rich.console import Console
@@ -17,6 +19,10 @@ from rich.progress import Progress
 from data.errors import UserError
 
 INTERRUPTED = 130
+NOBODY_READS = 141
+# The words that many commands share.
+SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
+EPISODES = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
 
 
 class Command(Protocol):
@@ -28,12 +34,22 @@ class Command(Protocol):
 def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] | None = None) -> int:
     """Parse `argv` into one of `commands` and run it.
 
-    Returns the exit code: 0 done, 1 the answer is no, 2 the words or the input are wrong, 130 interrupted.
+    Returns the exit code: 0 done, 1 the answer is no, 2 the words or the input are wrong, 130 interrupted, 141 nobody reads
+    the output any more.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _parse(package, commands, arguments).run()
+        code = _parse(package, commands, arguments).run()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except SystemExit as stop:
+        if stop.code != 1:
+            raise
+        return NOBODY_READS  # rich, whose tables it was that nobody reads
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

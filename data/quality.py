@@ -66,8 +66,7 @@ class Quality:
 
     @property
     def usable(self) -> bool:
-        """Whether training may take it."""
-        return self.outcome in (Outcome.SUCCESS, Outcome.FAILURE)
+        return self.outcome.usable
 
 
 def measure(number: int, episode: Episode) -> Quality:

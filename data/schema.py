@@ -43,6 +43,11 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
     ABANDONED = "abandoned"
 
+    @property
+    def usable(self) -> bool:
+        """Whether training may take it: it came to its end, well or not."""
+        return self in (Outcome.SUCCESS, Outcome.FAILURE)
+
 
 @dataclass(frozen=True)
 class Field:

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 from rich.progress import Progress
 
-from data.cli import INTERRUPTED, print_json, progress_bar
+from data.cli import INTERRUPTED, SESSION, print_json, progress_bar
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
@@ -31,7 +31,7 @@ from teleop.tally import Tally
 class Train:
     """Learn a policy from a session."""
 
-    session: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SESSION")]]
+    session: tyro.conf.Positional[SESSION]
     """the session to learn from"""
     out: Annotated[Path, tyro.conf.arg(metavar="MODEL_DIR")]
     """folder for the policy and its TensorBoard log"""
@@ -86,7 +86,7 @@ class Evaluate:
 class Dagger:
     """Let the policy drive, answer where it asks, and train it on the answers, round after round."""
 
-    session: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="SESSION")]]
+    session: tyro.conf.Positional[SESSION]
     """demonstrations to begin with; rollouts and answers are added to it"""
     out: Annotated[Path, tyro.conf.arg(metavar="MODEL_DIR")]
     """folder for the policies, the log and the plot; goes on where it stopped"""

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 import teleop
-from data.cli import print_json, progress_bar, terminal_width
+from data.cli import SESSION, print_json, progress_bar, terminal_width
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
@@ -29,7 +29,6 @@ from teleop.stick import Button
 from teleop.tally import Tally
 from teleop.window import SIZE_PX, LookName, start_pygame
 
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 RECORDINGS = Path("data") / "recordings"
 SCRIPTED_EPISODES = 10
 

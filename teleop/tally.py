@@ -12,7 +12,6 @@ from data.session import Session
 from teleop.screen import Kept
 
 STRIP = 8
-COUNTED = (Outcome.SUCCESS, Outcome.FAILURE)
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Tally:
     def of(cls, session: Session) -> "Tally":
         """A fresh sitting on top of what `session` holds."""
         rows = session.catalog().rows.values()
-        shown = [_kept(session, row) for row in [row for row in rows if row.outcome in COUNTED][-STRIP:]]
+        shown = [_kept(session, row) for row in [row for row in rows if row.usable][-STRIP:]]
         modes = Counter(row.behaviour_mode for row in rows if row.success)
         return cls(earlier=tuple(k for k in shown if k is not None), modes=modes)
 
@@ -45,7 +44,7 @@ class Tally:
     @property
     def counted(self) -> int:
         """Successes and failures of this sitting: what --episodes counts."""
-        return sum(self.outcomes[outcome] for outcome in COUNTED)
+        return sum(count for outcome, count in self.outcomes.items() if outcome.usable)
 
     @property
     def all_successes(self) -> int:

@@ -220,6 +220,20 @@ def test_a_mistake_looks_the_same_from_a_shell(surroundings: dict[str, str]) -> 
     assert result.stderr == f"error: Unrecognized options: fly Available subcommands: {known} (help: python -m data --help)\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no head")
+@pytest.mark.parametrize("words", ["data inspect {session}", "data --help", "data tag --help"])
+def test_who_stops_reading_gets_no_traceback(recorded: Path, words: str) -> None:
+    """`… | head -0`"""
+    command = [sys.executable, "-m", *words.format(session=recorded).split()]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == ""
+    assert process.returncode in (0, 141)
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo terminal")
 def test_a_mistake_looks_the_same_on_a_terminal() -> None:
     """There the parser frames and colours what it says."""

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import tyro
 
 from data.catalog import Row
 from data.check import problems_of
-from data.cli import print_json, progress_bar
+from data.cli import SESSION, print_json, progress_bar
 from data.errors import UserError
 from data.films import replay_exactly
 from data.lock import InUseError
 from data.migrate import migrate_file
 from data.schema import SCHEMA_VERSION
 from data.session import Session
-
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from data.catalog import Row
 from data.change import changing, check_space, megabytes
-from data.cli import print_json, progress_bar, terminal_width
+from data.cli import EPISODES, SESSION, print_json, progress_bar, terminal_width
 from data.errors import UserError
 from data.masks import MASKS_NAME, Masks, read_masks, write_masks
 from data.merge import Plan, carry_out, plan_merge, verify
@@ -21,8 +21,6 @@ from data.pack import check_one_env, check_out, pack
 from data.selection import counted, select
 from data.session import Session
 from data.split import check_split, split_rows, stratum_of
-
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,7 @@ class Pack:
     session: tyro.conf.Positional[SESSION]
     out: Annotated[Path, tyro.conf.arg(metavar="FILE.hdf5")]
     """the file to write"""
-    episodes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")] = ()
+    episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     all: bool = False
     """also what was discarded, left behind or cut short"""

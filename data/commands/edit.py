@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from data.change import changing
-from data.cli import print_json, progress_bar
+from data.cli import EPISODES, SESSION, print_json, progress_bar
 from data.episode_file import change_meta, read_facts
 from data.errors import DamagedError, UserError, one_of
 from data.schema import EpisodeMeta, Outcome
@@ -17,8 +17,6 @@ from data.session import TRASH_NAME, Session
 from data.trash import delete, restore, to_restore
 from data.trim import END_MARGIN, START_MARGIN, Margins, trim_file
 
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
-Words = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
 NAME_EXAMPLES = "numbers (3), ranges (5-9), outcomes (failure) or all"
 
 
@@ -27,7 +25,7 @@ class Tag:
     """Change the behaviour mode or the outcome of episodes; nothing else in their files changes."""
 
     session: tyro.conf.Positional[SESSION]
-    episodes: Words = ()
+    episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     mode: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """the behaviour mode; "" takes it away"""
@@ -81,7 +79,7 @@ class Delete:
     """Move episodes to the session's trash/, or bring back what the last delete took (--undo)."""
 
     session: tyro.conf.Positional[SESSION]
-    episodes: Words = ()
+    episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     undo: bool = False
     """bring back what the last delete took, again and again; with --episodes those of trash/"""
@@ -129,7 +127,7 @@ class Trim:
     """
 
     session: tyro.conf.Positional[SESSION]
-    episodes: Words = ("all",)
+    episodes: EPISODES = ("all",)
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     start_margin: int = START_MARGIN
     """idle steps that stay before the first motion"""

@@ -3,8 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -12,11 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.catalog import Catalog, Row
-from data.cli import print_json, printable, terminal_width
+from data.cli import SESSION, print_json, printable, terminal_width
 from data.session import Session
 from data.trash import trashed
 
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 MOST_ROWS = 200
 
 

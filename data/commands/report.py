@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import tyro
 
-from data.cli import print_json, progress_bar
+from data.cli import EPISODES, SESSION, print_json, progress_bar
 from data.episode import Episode
 from data.errors import UserError, one_of
 from data.files import replace_file
@@ -19,8 +18,6 @@ from data.selection import counted, numbers_text, select
 from data.session import Session
 from data.video import Image, check_size, film_name, is_folder, make_folder, make_room, write_video
 
-SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
-Words = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
 PAGE_SUFFIXES = (".html", ".htm")
 
 
@@ -89,7 +86,7 @@ class Video:
     session: tyro.conf.Positional[SESSION]
     out: Path
     """an .mp4 for one episode, or a folder (000003.mp4 ...)"""
-    episodes: Words = ()
+    episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all (default: all for a folder, else the last)"""
     camera: CameraName = "front"
     """camera to look through"""
