@@ -1,6 +1,7 @@
 """The frame of every command line here: frozen dataclasses in, an exit code out, a user's mistake in one line."""
 
 import contextlib
+import errno
 import io
 import json
 import logging
@@ -8,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -20,6 +22,7 @@ from data.errors import UserError
 
 INTERRUPTED = 130
 NOBODY_READS = 141
+DISK_REFUSES = {errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM, errno.EROFS, errno.ESTALE}
 # The words that many commands share.
 SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 EPISODES = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
@@ -38,6 +41,7 @@ def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] 
     the output any more.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    threading.excepthook = _tell_of_thread
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _parse(package, commands, arguments).run()
@@ -46,6 +50,12 @@ def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] 
     except BrokenPipeError:  # `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
+    except OSError as error:
+        if error.errno not in DISK_REFUSES:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: the disk refuses: {error.strerror}{where}; free some space or choose another place, then try again", file=sys.stderr)
+        return 2
     except SystemExit as stop:
         if stop.code != 1:
             raise
@@ -56,6 +66,12 @@ def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] 
     except KeyboardInterrupt:
         print("interrupted; what was written so far is kept", file=sys.stderr)
         return INTERRUPTED
+
+
+def _tell_of_thread(trouble: threading.ExceptHookArgs) -> None:
+    """A disk that refuses a library's thread refuses the main one, too, which says it in one line."""
+    if not (isinstance(trouble.exc_value, OSError) and trouble.exc_value.errno in DISK_REFUSES):
+        threading.__excepthook__(trouble)
 
 
 def _parse(package: str, commands: Mapping[str, type], arguments: list[str]) -> Command:

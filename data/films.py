@@ -38,7 +38,9 @@ def film(
         return
     options = ["--video", str(out.absolute()), "--camera", camera, "--size", *map(str, size), "--fps", str(fps), "--look", look]
     options += ["--quality", str(quality)]
-    _replay(session_path, numbers, options, "filming")
+    _, code = _replay(session_path, numbers, options, "filming")
+    if code:
+        raise UserError(f"the simulator's process ended with exit code {code}; try: python -m teleop replay SESSION --video OUT.mp4")
 
 
 def films_in(folder: Path, numbers: Sequence[int]) -> dict[int, Path]:
@@ -53,12 +55,15 @@ def replay_exactly(session_path: Path, numbers: Sequence[int]) -> dict[str, Any]
     Returns {"episodes", "exact": counts, "differing": numbers, "unreadable": {number: why}}. Raises UserError with the
     reason when the simulator cannot run this env.
     """
-    lines = _replay(session_path, numbers, ["--verify", "--json"], "replaying")
-    return dict(json.loads(lines[-1]))
+    lines, code = _replay(session_path, numbers, ["--verify", "--json"], "replaying")
+    try:
+        return dict(json.loads(lines[-1]))
+    except (ValueError, IndexError) as error:
+        raise UserError(f"the simulator's process ended with exit code {code}; try: python -m teleop replay SESSION --verify") from error
 
 
-def _replay(session_path: Path, numbers: Sequence[int], options: Sequence[str], what: str) -> list[str]:
-    """The lines of `python -m teleop replay`, which says one when an episode is done. Stopped with us."""
+def _replay(session_path: Path, numbers: Sequence[int], options: Sequence[str], what: str) -> tuple[list[str], int]:
+    """The lines of `python -m teleop replay`, which says one when an episode is done, and its exit code. Stopped with us."""
     # -P: a folder called teleop where the user happens to be is not ours.
     command = [sys.executable, "-P", "-u", "-m", "teleop", "replay", str(session_path.absolute())]
     command += ["--episode", *map(str, numbers), *options]
@@ -85,7 +90,7 @@ def _replay(session_path: Path, numbers: Sequence[int], options: Sequence[str], 
         raise KeyboardInterrupt
     if code not in (0, 1):
         raise UserError(_reason(said, code))
-    return lines
+    return lines, code
 
 
 def _follow(child: subprocess.Popen[str], progress: Callable[[int], None]) -> list[str]:

@@ -96,7 +96,8 @@ class Session:
         except InUseError:
             pass
         except UserError as error:  # what there is can be read all the same
-            logger.warning(str(error))
+            if self.running():
+                logger.warning("an unfinished episode waits in %s: %s", self.path, error)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Write pictures as an MP4 with the ffmpeg that imageio-ffmpeg carries, and take a picture out of one."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,10 +28,11 @@ def write_video(path: Path, frames: Iterable[Image], fps: float, *, quality: int
     partial = path.with_name(path.stem + ".part.mp4")
     writer, count = None, 0
     try:
+        partial.touch()  # says why, where ffmpeg would only stop
         for frame in frames:
             if writer is None:
                 writer = imageio_ffmpeg.write_frames(
-                    str(partial), (frame.shape[1], frame.shape[0]), fps=fps, quality=quality, macro_block_size=2, ffmpeg_log_level="error"
+                    str(partial), (frame.shape[1], frame.shape[0]), fps=fps, quality=quality, macro_block_size=2, ffmpeg_log_level="quiet"
                 )
                 writer.send(None)
             writer.send(np.ascontiguousarray(frame))
@@ -40,11 +42,14 @@ def write_video(path: Path, frames: Iterable[Image], fps: float, *, quality: int
             partial.replace(path)
             fsync_folder(path.parent)
     except OSError as error:
-        raise UserError(f"{option} {path} cannot be written ({_first_line(error)}); free some space or give another path") from error
+        raise UserError(
+            f"{option} {path} cannot be written ({error.strerror or 'ffmpeg stopped'}); free some space or give another path"
+        ) from error
     finally:
         if writer is not None:
             writer.close()
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that became read-only
+            partial.unlink(missing_ok=True)
     return count
 
 
@@ -90,7 +95,3 @@ def last_picture(path: Path) -> bytes:
     pictures = subprocess.run(command, capture_output=True, check=False).stdout
     start = pictures.rfind(JPEG_START)
     return pictures[start:] if start >= 0 else b""
-
-
-def _first_line(error: OSError) -> str:
-    return error.strerror or (str(error).strip().splitlines() or ["ffmpeg stopped"])[-1]

@@ -8,10 +8,12 @@ the short version.
 import argparse
 import json
 import sys
+import tempfile
+from pathlib import Path
 
-from faults.disks import DISKS, EPISODES, KINDS, can_mount, complete, run_disk
+from faults.disks import DISKS, EPISODES, KINDS, READING, WRITING, can_mount, complete, run_disk, unlike
 from faults.kills import run_kills
-from faults.mutations import run_mutations
+from faults.mutations import prepare, run_mutations
 
 from data.cli import progress_bar
 
@@ -35,6 +37,12 @@ def main() -> int:
                 f"disk {name}, {kind}: {came['here']} there, {came['elsewhere']} elsewhere: {'all' if whole else 'NOT all'} of {EPISODES}"
             )
             failures += [] if whole else [f"disk {name}, {kind}: {came}"]
+    with tempfile.TemporaryDirectory() as folder:
+        base = str(prepare(Path(folder)))
+        for state in ("full", "read-only") if can_mount() else ():
+            wrong = unlike(run_disk("commands", state, base))
+            print(f"commands on a disk that is {state}: {len(READING) + len(WRITING)}, {len(wrong)} not as they should be")
+            failures += wrong
     if not can_mount():
         print("disks: not tried, this account cannot mount one")
     with progress_bar("mutating", options.mutations) as advance:

@@ -26,6 +26,7 @@ from data.report.page import page
 from data.schema import Outcome
 from data.session import Session
 
+SMALL = ("--size", 160, 120, "--look", "hulls")
 VOID = {"meta", "br", "img", "input", "hr", "link", "source"}
 
 
@@ -185,10 +186,10 @@ def test_ctrl_c_leaves_no_half_page(eventful: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_film_of_one_episode_and_a_folder_of_films(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("data", "video", recorded, "--out", tmp_path / "one.mp4", "--episodes", 1, "--size", 160, 120, "--json") == 0
+    assert run("data", "video", recorded, "--out", tmp_path / "one.mp4", "--episodes", 1, *SMALL, "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["films"] == {"1": str(tmp_path / "one.mp4")}
     assert len(pictures(tmp_path / "one.mp4", 160, 120)) == len(Session.open(recorded).read(1)) + 1
-    assert run("data", "video", recorded, "--out", tmp_path / "films", "--episodes", "0", "2", "--size", 160, 120) == 0
+    assert run("data", "video", recorded, "--out", tmp_path / "films", "--episodes", "0", "2", *SMALL) == 0
     assert sorted(path.name for path in (tmp_path / "films").iterdir()) == ["000000.mp4", "000002.mp4"]
 
 

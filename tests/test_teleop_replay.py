@@ -1,6 +1,7 @@
 """Replay: exact to the bit, or it says where not; and as a video."""
 
 import dataclasses
+import json
 import subprocess
 
 import imageio_ffmpeg
@@ -11,7 +12,7 @@ from test_teleop_support import LIFT, REACH, scripted_session
 from data.cli import run_command
 from data.episode_file import write_episode
 from data.errors import UserError
-from data.video import write_video
+from data.video import last_picture, write_video
 from teleop.commands import COMMANDS
 from teleop.envs.render import FAST
 from teleop.replay import arm_of, frames, verify
@@ -155,6 +156,85 @@ def test_a_video_shows_its_pictures_in_order(tmp_path):
 def test_a_video_must_be_an_mp4(tmp_path):
     with pytest.raises(UserError, match=r"--video .*movie.gif is not an .mp4; give a name that ends in .mp4"):
         write_video(tmp_path / "movie.gif", [], FPS)
+
+
+def test_a_film_that_breaks_off_leaves_nothing(tmp_path):
+    def pictures():
+        yield np.zeros((32, 48, 3), np.uint8)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_video(tmp_path / "film.mp4", pictures(), FPS)
+    assert write_video(tmp_path / "film.mp4", [], FPS) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_picture_of_a_film_is_one_jpeg(tmp_path):
+    write_video(tmp_path / "film.mp4", (np.full((32, 48, 3), v, np.uint8) for v in range(0, 200, 4)), FPS)
+    picture = last_picture(tmp_path / "film.mp4")
+    assert picture.startswith(b"\xff\xd8\xff")
+    assert picture.endswith(b"\xff\xd9")
+    assert picture.count(b"\xff\xd8\xff") == 1
+    (tmp_path / "not.mp4").write_bytes(b"nothing")
+    assert last_picture(tmp_path / "not.mp4") == b""
+
+
+def test_several_episodes_become_a_folder_of_films_of_the_wished_size_and_rate(reach, tmp_path, capsys):
+    folder = tmp_path / "films"
+    assert replay(reach, "--episode", "1", "0", "1", "--video", str(folder), "--size", "128", "96", "--fps", "10", "--look", "hulls") == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["000000.mp4", "000001.mp4"]
+    assert [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()] == ["wrote episode 1", "wrote episode 0"]
+    facts = next(imageio_ffmpeg.read_frames(str(folder / "000001.mp4")))
+    assert (facts["size"], facts["fps"]) == ((128, 96), 10.0)
+    states = len(reach.read(1)) + 1
+    assert imageio_ffmpeg.count_frames_and_secs(folder / "000001.mp4")[0] == len({*range(0, states, 2), states - 1})
+
+
+def test_a_folder_takes_all_episodes_where_none_is_named(tmp_path, capsys):
+    session = scripted_session(tmp_path / "session", REACH, 2, max_steps=4)
+    (tmp_path / "films.of.today").mkdir()
+    assert replay(session, "--video", str(tmp_path / "films.of.today"), "--size", "64", "48", "--look", "hulls") == 0
+    assert len(list((tmp_path / "films.of.today").iterdir())) == 2
+
+
+def test_json_tells_apart_what_differs_and_what_cannot_be_read(tmp_path, capsys):
+    session = scripted_session(tmp_path, REACH, 3, max_steps=6)
+    change_an_action(session, 1)
+    session.episode_path(2).write_bytes(b"nothing")
+    assert replay(session, "--verify", "--json") == 1
+    *lines, last = capsys.readouterr().out.splitlines()
+    found = json.loads(last)
+    assert (found["episodes"], found["exact"], found["differing"], list(found["unreadable"])) == (3, 1, [1], ["2"])
+    assert "000002.hdf5 cannot be read as an episode" in found["unreadable"]["2"]
+    assert lines[0] == "episode 0: the same to the bit"
+
+
+def test_states_of_another_model_are_refused_in_one_line(tmp_path, capsys):
+    session = scripted_session(tmp_path, REACH, 1, max_steps=4)
+    episode = session.read(0)
+    write_episode(session.episode_path(0), altered(episode, sim_state=episode.steps["sim_state"][:, :-1]))
+    assert replay(session, "--verify") == 2
+    assert "it was recorded with another version of the environment or of MuJoCo" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--video {}.mp4 --episode 0 1", "is one film and 2 episodes are asked for; give a folder, or one --episode"),
+        ("--video {} --size 641 480", "--size 641 480 cannot be filmed; give an even width and height within 64 48 … 3840 2160"),
+        ("--video {} --size 4000 480", "--size 4000 480 cannot be filmed"),
+        ("--video {} --fps 7", "--fps 7 does not divide the 20 steps a second; allowed: 1, 2, 4, 5, 10, 20"),
+        ("--video {} --fps 0", "--fps 0 does not divide"),
+        ("--video {} --quality 11", "--quality 11 is outside 1 (small files) … 10"),
+        ("--json", "--json tells what --verify found; add --verify"),
+    ],
+)
+def test_a_film_that_cannot_be_made_is_refused_in_one_line(reach, tmp_path, capsys, words, says):
+    assert replay(reach, *words.format(tmp_path / "new").split()) == 2
+    shown = capsys.readouterr().err
+    assert says in shown
+    assert len(shown.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_display_playing_is_refused_with_what_works(reach, monkeypatch, capsys):

@@ -41,9 +41,9 @@ def can_mount() -> bool:
         return False
 
 
-def run_disk(name: str, kind: str) -> dict[str, object]:
-    """One of `DISKS` with one kind of scribe, in a namespace of its own: what came of it."""
-    command = [*NAMESPACE, sys.executable, "-m", "faults.disks", name, kind]
+def run_disk(name: str, *how: str) -> dict[str, object]:
+    """One of `DISKS` with one kind of scribe, or `commands`, in a namespace of its own: what came of it."""
+    command = [*NAMESPACE, sys.executable, "-m", "faults.disks", name, *how]
     done = subprocess.run(command, cwd=ROOT / "tests", capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr, done.stderr[-2000:]
@@ -192,6 +192,56 @@ DISKS: dict[str, Callable[[Path, str], dict[str, object]]] = {
 }
 
 
+# Command lines over a disk that refuses: {session}, {old} and {disk} are on it, {other} is a session elsewhere.
+READING = ("data inspect {session}", "data check {session} --replay 0", "teleop replay {session} --verify --episode 0")
+WRITING = (
+    "data tag {session} --episodes 0 --mode zzz",
+    "data trim {session} --start-margin 0 --end-margin 0",
+    "data delete {session} --episodes 1",
+    "data split {session} --valid 0.5",
+    "data merge {session} {other}",
+    "data merge {disk}/new {other}",
+    "data pack {session} --out {disk}/x.hdf5",
+    "data migrate {old}",
+    "data report {session} --out {disk}/r.html --videos 0",
+    "teleop replay {session} --video {disk}/w.mp4",
+    "teleop record --device scripted --headless --episodes 1 --session {disk}/fresh --env PandaReach-v0",
+    "learn train {session} --out {disk}/policy --steps 2",
+)
+
+
+def commands(disk: Path, state: str, base: str) -> dict[str, object]:
+    """(exit code, lines of error, whether there is a traceback) of every command line on a disk that is full, or read-only."""
+    mount(disk, "-t", "tmpfs", "-o", f"size={LARGE_BYTES}", "none")
+    places = {"session": disk / "session", "old": disk / "old", "other": Path(tempfile.mkdtemp()) / "other", "disk": disk}
+    shutil.copytree(base, places["session"])
+    shutil.copytree(base, places["other"])
+    shutil.copytree(ROOT / "tests" / "sessions" / "schema-1", places["old"])
+    for name in ("session", "old", "other"):
+        Session.open(places[name])
+    if state == "full":
+        with contextlib.suppress(OSError), (disk / "ballast").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+    else:
+        mount(disk, "-o", "remount,ro")
+    came: dict[str, object] = {}
+    for line in (*READING, *WRITING):
+        words = line.format(**places).split()
+        done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        said = [text for text in done.stderr.splitlines() if text.strip() and "━" not in text]
+        came[line] = [done.returncode, len(said), "Traceback" in done.stderr + done.stdout]
+    return {"came": came, "whole": len(count(places["session"]))}
+
+
+def unlike(found: dict[str, object]) -> list[str]:
+    """The command lines that did not read, or did not say in one line that they could not write."""
+    came = found["came"]
+    assert isinstance(came, dict)
+    wished = {line: [0, 0, False] for line in READING} | {line: [2, 1, False] for line in WRITING}
+    return [f"{line}: {came[line]}" for line in wished if came[line] != wished[line]]
+
+
 def complete(came: dict[str, object]) -> bool:
     """Whether every episode is somewhere, with all its steps."""
     return came["all"] == {str(number): STEPS for number in range(EPISODES)}
@@ -200,7 +250,8 @@ def complete(came: dict[str, object]) -> bool:
 if __name__ == "__main__":
     there = Path(tempfile.mkdtemp())
     try:
-        print(json.dumps(DISKS[sys.argv[1]](there, sys.argv[2])))
+        name, how, *base = sys.argv[1:]
+        print(json.dumps(commands(there, how, *base) if name == "commands" else DISKS[name](there, how)))
     finally:
         shutil.rmtree(there, ignore_errors=True)
         os.sync()
