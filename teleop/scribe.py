@@ -122,7 +122,8 @@ class ScribeProcess:
         self._sent = 0  # so many of the desk's orders are with the process
         self._outbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._trouble, self._renew_s = "", 0.0
+        self._troubles = {"journal": "", "writer": ""}  # what the disk says to either, "" while it does not refuse
+        self._renew_s = 0.0
         self._thread = threading.Thread(target=self._keep, name="scribe's journal", daemon=True)
         self._thread.start()
 
@@ -161,16 +162,18 @@ class ScribeProcess:
 
     def _journalise(self, message: Message | None) -> None:
         """Write a message, or, in a quiet moment, what the disk has refused and what has gone with it."""
+        trouble = ""
         try:
             if message is None:
-                if self._trouble and time.monotonic() >= self._renew_s:
+                if any(self._troubles.values()) and time.monotonic() >= self._renew_s:
                     self._renew_s = time.monotonic() + RETRY_S
                     self._journal.renew()
                 self._journal.flush()
             elif not isinstance(message, Trash | Tag):
                 self._journal.add(message)
         except OSError as error:
-            self._tell([], f"the running episode could not be written ({error})")
+            trouble = f"the running episode could not be written ({error})"
+        self._tell("journal", [], trouble)
         order = None if message is None else _order_after(message, self._journal)
         if order is not None:
             self._desk.waiting.append(order)
@@ -195,13 +198,14 @@ class ScribeProcess:
                     self._sent -= 1
                     if isinstance(order, Commit):
                         self._journal.forget(order.number)
-                self._tell(lines, trouble)
+                self._tell("writer", lines, trouble)
 
-    def _tell(self, lines: list[str], trouble: str) -> None:
+    def _tell(self, who: str, lines: list[str], trouble: str) -> None:
         """News for the operator; the same trouble is told once."""
-        if trouble != self._trouble:
-            self._lines.put(f"not on disk yet: {trouble}" if trouble else "on disk again")
-        self._trouble = trouble
+        if trouble != self._troubles[who]:
+            self._troubles[who] = trouble
+            if trouble or not any(self._troubles.values()):
+                self._lines.put(f"not on disk yet: {trouble}" if trouble else "on disk again")
         for line in lines:
             self._lines.put(line)
 
@@ -245,7 +249,8 @@ def _work(conn: Connection, path: Path) -> None:
     """The scribe's process. Ctrl-C is the loop's business; a closed pipe means that the loop is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield_to_control(5)
-    with lock(path, WRITER, WRITER_PATIENCE_S):
+    # What cannot be done here the loop's process does at the end, or, when it is gone, whoever opens the session next.
+    with contextlib.suppress(UserError), lock(path, WRITER, WRITER_PATIENCE_S):
         desk = Desk(Session(path))
         try:
             while (order := _next(conn, desk)) is not None:

@@ -16,6 +16,7 @@ import pytest
 from test_data_support import META, tick
 
 from data.errors import UserError
+from data.journal import read_journal
 from data.schema import Outcome
 from data.session import Session
 from data.takes import Begin, End, Finish, Rewind
@@ -167,3 +168,36 @@ def test_what_the_disk_refuses_to_the_end_is_elsewhere_and_one_is_told_where(bro
     refuge = re.search(r"meanwhile what was left is in (\S+)", str(caught.value))
     assert refuge, str(caught.value)
     assert len(Session.open(refuge[1]).read(0)) == 2
+
+
+def test_the_operator_hears_when_the_running_episode_is_not_on_disk_and_when_it_is_again(tmp_path):
+    session = Session.create(tmp_path)
+    in_the_way = tmp_path / "running"
+    in_the_way.write_text("")
+    scribe, heard = ScribeProcess(session), []
+    for message in [Begin(0, PLAIN), tick(0), tick(1)]:
+        scribe.put(message)
+    wait_until(lambda: heard.extend(scribe.news()) or heard, "the trouble")
+    in_the_way.unlink()
+    wait_until(lambda: heard.extend(scribe.news()) or len(heard) > 1, "the end of the trouble")
+    assert [line.split(" (")[0] for line in heard] == ["not on disk yet: the running episode could not be written", "on disk again"]
+    assert len(read_journal(tmp_path / "running" / "000000.journal")[0]) == 3
+    scribe.put(Finish(PLAIN, end(2)))
+    scribe.close()
+    assert len(session.read(0)) == 2
+
+
+def test_a_writer_that_dies_costs_nothing(tmp_path):
+    """What it has not done, or not said that it has, is done at the end."""
+    session = Session.create(tmp_path)
+    scribe = ScribeProcess(session)
+    for number in range(3):
+        for message in [Begin(number, PLAIN), tick(0), tick(1), Finish(PLAIN, end(2)), Tag(number, "over")]:
+            scribe.put(message)
+        if number == 0:
+            wait_until(lambda: any("kept" in line for line in scribe.news()), "the first episode")
+            os.kill(scribe._process.pid, signal.SIGKILL)
+    scribe.put(Trash((1,)))
+    scribe.close()
+    assert [(n, m.behaviour_mode) for n, m in session.metas()] == [(0, "over"), (2, "over")]
+    assert not session.running()
