@@ -1,4 +1,4 @@
-"""python -m data: inspect."""
+"""python -m data: inspect, check and the other tools for a session."""
 
 import sys
 

@@ -292,4 +292,8 @@ class Journal:
             log.close()
 
     def path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}{SUFFIX}"
+        return journal_path(self.folder, number)
+
+
+def journal_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:06d}{SUFFIX}"

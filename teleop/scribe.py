@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data.errors import UserError
-from data.journal import Journal
+from data.journal import Journal, journal_path
 from data.lock import lock
 from data.recover import keep_journal, recover
 from data.session import RUNNING_NAME, WRITER, WRITER_PATIENCE_S, Session
@@ -78,7 +78,7 @@ class Desk:
     def _do(self, order: Order) -> list[str]:
         match order:
             case Commit(number=number):
-                return keep_journal(self.session, Journal(self.session.path / RUNNING_NAME).path(number))
+                return keep_journal(self.session, journal_path(self.session.path / RUNNING_NAME, number))
             case Trash(numbers=numbers):
                 self.session.trash(*numbers)
             case Tag(number=number, behaviour_mode=mode) if self.session.episode_path(number).exists():

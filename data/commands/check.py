@@ -1,12 +1,12 @@
 """`python -m data check`, `recover` and `migrate`: keeping a session sound."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import tyro
 
 from data.catalog import Row
+from data.change import changing
 from data.check import problems_of
 from data.cli import SESSION, print_json, progress_bar
 from data.errors import UserError
@@ -168,20 +168,13 @@ class Migrate:
 
     def run(self) -> int:
         session = Session.open(self.session)
-        with session.claim():
+        with session.claim(), changing(session):
             older = [row.number for row in session.rows() if row.schema_version < SCHEMA_VERSION]
             with progress_bar("migrating", len(older)) as advance:
-                try:
-                    _migrate(session, older, lambda done: advance(done, ""))
-                finally:
-                    session.tidy_listing()
+                for done, number in enumerate(older, 1):
+                    migrate_file(session.episode_path(number), problems_of)
+                    advance(done, "")
         print(f"{session.path}: {len(older)} episodes migrated to schema {SCHEMA_VERSION}, {len(session) - len(older)} were there already")
         if self.json:
             print_json({"migrated": len(older), "schema_version": SCHEMA_VERSION})
         return 0
-
-
-def _migrate(session: Session, numbers: list[int], progress: Callable[[int], None]) -> None:
-    for done, number in enumerate(numbers, 1):
-        migrate_file(session.episode_path(number), problems_of)
-        progress(done)

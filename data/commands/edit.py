@@ -9,9 +9,9 @@ import tyro
 
 from data.change import changing
 from data.cli import EPISODES, SESSION, print_json, progress_bar
-from data.episode_file import change_meta, read_facts
+from data.episode_file import change_meta, read_meta
 from data.errors import DamagedError, UserError, one_of
-from data.schema import EpisodeMeta, Outcome
+from data.schema import Outcome
 from data.selection import counted, numbers_text, select
 from data.session import TRASH_NAME, Session
 from data.trash import delete, restore, to_restore
@@ -64,7 +64,7 @@ def _retag(session: Session, numbers: Sequence[int], changes: dict[str, Any]) ->
     """The episodes that were changed: a changed copy takes the place of each."""
 
     def retag(path: Path) -> bool:
-        meta: EpisodeMeta = read_facts(path)[0]  # what is damaged must not get a right checksum
+        meta = read_meta(path)
         if all(getattr(meta, name) == value for name, value in changes.items()):
             return False
         change_meta(path, path, **changes)

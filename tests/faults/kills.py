@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -116,7 +117,9 @@ class Child:
     def __init__(self, folder: Path, arm: PandaEnv, victim: str, seed: int) -> None:
         self.folder, self.victim, self.told = folder, victim, b""
         self._read, write = os.pipe()
-        self.pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on: numpy's threads may be there, but hold nothing
+            self.pid = os.fork()
         if self.pid == 0:
             os.close(self._read)
             os.setpgid(0, 0)
