@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-recording bench-sessions faults figures screenshot tables clean
+.PHONY: demo test lint bench bench-recording bench-sessions faults figures gallery matrix other-pythons screenshot tables task-table clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -38,6 +38,18 @@ figures: $(STAMP)
 
 screenshot: $(STAMP)
 	$(BIN)/python tests/screenshot.py docs/recorder.png
+
+gallery: $(STAMP)
+	$(BIN)/python tests/gallery.py docs/gallery.png
+
+task-table: $(STAMP)
+	$(BIN)/python tests/task_table.py
+
+matrix: $(STAMP)
+	$(BIN)/python tests/mujoco_matrix.py
+
+other-pythons: $(STAMP)
+	$(BIN)/python tests/other_pythons.py
 
 tables: $(STAMP)
 	$(BIN)/python tests/tables.py

@@ -39,6 +39,7 @@ class Row:
     labels: int
     outcome: Outcome
     behaviour_mode: str
+    found_mode: str
     operator: str
     env_id: str
     env_kwargs: Mapping[str, Any]

@@ -86,7 +86,7 @@ def build_episode(steps: Sequence[Step], final_obs: Mapping[str, Array], final_s
         "user_acting": user,
         "gate_scores": np.array([s.gate_score for s in steps]),
         "stick": np.stack([s.stick for s in steps]),
-        "time_s": np.array([s.time_s for s in steps]) - steps[0].time_s,
+        "time_s": shifted_s(np.array([s.time_s for s in steps]), steps[0].time_s),
         "decision_latency_s": np.array([s.decision_latency_s for s in steps]),
         "lateness_s": np.array([s.lateness_s for s in steps]),
         "control_mode": np.array([s.control_mode for s in steps]),
@@ -99,3 +99,8 @@ def build_episode(steps: Sequence[Step], final_obs: Mapping[str, Array], final_s
         obs={key: np.stack([np.asarray(s.obs[key]) for s in steps]) for key in steps[0].obs},
         final_obs={key: np.asarray(value) for key, value in final_obs.items()},
     )
+
+
+def shifted_s(time_s: Array, by_s: float) -> NDArray[np.float64]:
+    """(T,) times counted from `by_s` on, to the nanosecond: there and back is the same to the bit, whenever the clock began."""
+    return np.round(np.asarray(time_s, np.float64) - by_s, 9)

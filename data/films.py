@@ -13,7 +13,6 @@ from data.cli import INTERRUPTED, progress_bar
 from data.errors import UserError
 from data.video import QUALITY, film_name
 
-CameraName = Literal["front", "wrist"]
 LookName = Literal["pretty", "meshes", "hulls"]
 PACKAGES = Path(__file__).parent.parent
 
@@ -23,7 +22,7 @@ def film(
     numbers: Sequence[int],
     out: Path,
     size: tuple[int, int],
-    camera: CameraName,
+    camera: str,
     *,
     fps: int = 20,
     look: LookName = "pretty",
@@ -31,12 +30,23 @@ def film(
 ) -> None:
     """Draw a film of each of these episodes: `out` is a folder for them (see `films_in`), or an .mp4 for one.
 
-    `size` is width and height in pixels; `fps` divides the control rate; `quality` is 1 (small files) to 10. Raises UserError
-    with the simulator's own reason when it cannot draw them; films that it had finished by then stay.
+    `size` is width and height in pixels; `fps` pictures a second at most; `camera` "" is the first; `quality` is 1 (small
+    files) to 10. Raises UserError with the simulator's own reason when it cannot draw them; films that it had finished by
+    then stay.
     """
     if not numbers:
         return
-    options = ["--video", str(out.absolute()), "--camera", camera, "--size", *map(str, size), "--fps", str(fps), "--look", look]
+    options = [
+        "--video",
+        str(out.absolute()),
+        *(["--camera", camera] if camera else []),
+        "--size",
+        *map(str, size),
+        "--fps",
+        str(fps),
+        "--look",
+        look,
+    ]
     options += ["--quality", str(quality)]
     _, code = _replay(session_path, numbers, options, "filming")
     if code:

@@ -43,6 +43,11 @@ def _to_3(episode: Episode) -> Episode:
     return replace(episode, steps=steps, meta=replace(episode.meta, schema_version=3, uid=uid_from_content(episode)))
 
 
+def _to_4(episode: Episode) -> Episode:
+    """What no environment said stays unsaid."""
+    return replace(episode, meta=replace(episode.meta, schema_version=4))
+
+
 def hands_at_rest(episode: Episode) -> NDArray[np.bool_]:
     """(T,) where a demonstrator drove and neither moved the arm nor the gripper's command."""
     actions = np.asarray(episode.steps["actions"])
@@ -55,4 +60,4 @@ def uid_from_content(episode: Episode) -> str:
     return digest_of(np.frombuffer("".join(digest_of(episode.steps[k]) for k in ("sim_state", "actions", "time_s")).encode(), np.uint8))
 
 
-STEPS: dict[int, Callable[[Episode], Episode]] = {1: _to_2, 2: _to_3}
+STEPS: dict[int, Callable[[Episode], Episode]] = {1: _to_2, 2: _to_3, 3: _to_4}

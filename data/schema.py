@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum, StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 LATE_S = 2e-3  # a tick that begins later than this is counted in late_ticks
 
 
@@ -89,13 +89,14 @@ STEP_FIELDS: tuple[Field, ...] = (
 )
 
 
-SINCE = {"idle_start": 2, "idle_end": 2, "uid": 3, "recovered": 3, "origin": 3}  # attributes; the others are of version 1
+SINCE = {"idle_start": 2, "idle_end": 2, "uid": 3, "recovered": 3, "origin": 3, "found_mode": 4}  # attributes; the others are of version 1
 
 
 @dataclass(frozen=True)
 class EpisodeMeta:
     """The attributes of an episode.
 
+    `behaviour_mode` is the operator's tag, `found_mode` what the environment itself says the episode turned out to be.
     `parent`, `branch_step`: an abandoned branch is the episode `parent` up to that step, then goes its own way; counted in
     the branch's own steps, whatever is set aside before the first of either (see `data.trim`).
     `idle_start`, `idle_end`: so many idle steps stand in `idle/start` and `idle/end` instead of among the steps.
@@ -110,6 +111,7 @@ class EpisodeMeta:
     operator: str
     task: str = ""
     behaviour_mode: str = ""
+    found_mode: str = ""
     control_hz: float = 20.0
     late_ticks: int = 0
     max_lateness_s: float = 0.0

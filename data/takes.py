@@ -98,7 +98,7 @@ def takes_of(entries: Iterable[Entry]) -> list[Take]:
     for rewind, walked in branches:
         parent = (begin.number, rewind.step) if takes and takes[0].number == begin.number else (-1, -1)
         uid = meta.uid and f"{meta.uid}-{rewind.number}"
-        abandoned = replace(meta, outcome=Outcome.ABANDONED, parent=parent[0], branch_step=parent[1], uid=uid)
+        abandoned = replace(meta, outcome=Outcome.ABANDONED, parent=parent[0], branch_step=parent[1], uid=uid, found_mode="")
         takes.append(Take(rewind.number, walked, rewind.end, abandoned, begin.trims))
     return takes
 

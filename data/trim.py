@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data.check import problems_of
-from data.episode import Array, Episode, Part, Step
+from data.episode import Array, Episode, Part, Step, shifted_s
 from data.episode_file import read_episode, write_episode
 from data.migrate import STEPS as MIGRATIONS
 from data.migrate import migrate_file
@@ -118,7 +118,7 @@ def _idle(episode: Episode, start: int, end: int, began_s: float) -> dict[str, P
 
 
 def _shifted(steps: Mapping[str, Array], by_s: float) -> dict[str, Array]:
-    return {**steps, "time_s": np.asarray(steps["time_s"], np.float64) - by_s}
+    return {**steps, "time_s": shifted_s(steps["time_s"], by_s)}
 
 
 def _last_is_done(length: int) -> Array:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from data.cli import INTERRUPTED, SESSION, print_json, progress_bar
+from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
@@ -55,7 +56,7 @@ class Evaluate:
     episodes: int = 50
     seed: int = FIRST_EVALUATION_SEED
     """episode i starts from seed + i; the default keeps clear of recorded episodes' seeds"""
-    workers: int = 1
+    workers: int = field(default_factory=core_count)
     """processes that roll out; the result does not depend on it"""
     json: bool = False
     """the last line of output is one JSON object"""
@@ -115,8 +116,8 @@ class Dagger:
             env_kwargs=meta.env_kwargs,
             device=self.device,
             headless=self.headless,
-            seed=self.seed + session.next_number(),
-            max_seconds=longest_evaluation_s(meta.env_id),
+            seed=self.seed,
+            max_seconds=longest_evaluation_s(meta.env_id, meta.env_kwargs),
             operator=operator_with(self.skill),
         )
         training = TrainConfig(policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device)
@@ -157,8 +158,15 @@ def evaluation_line(evaluation: Evaluation) -> str:
     return (
         f"{evaluation.policy} in {evaluation.env}: {evaluation.successes} of {evaluation.episodes} episodes succeed, "
         f"{100 * evaluation.success_rate:.0f} % (95 % interval {100 * evaluation.ci_low:.0f} to {100 * evaluation.ci_high:.0f} %), "
-        f"mean return {evaluation.mean_return:.2f}, {evaluation.seconds:.1f} s"
+        f"mean return {evaluation.mean_return:.2f}, {_modes_words(evaluation)}{evaluation.seconds:.1f} s"
     )
+
+
+def _modes_words(evaluation: Evaluation) -> str:
+    if not evaluation.modes:
+        return ""
+    used = ", ".join(f"{mode} {count}" for mode, count in evaluation.mode_counts.items() if count)
+    return f"modes {used or 'none'} (entropy {evaluation.mode_entropy:.2f}), "
 
 
 ROUND_HEADING = "round  labels  in all  asked  wished  success  95 % interval"

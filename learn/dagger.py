@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from data.cores import core_count
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
@@ -44,7 +45,7 @@ class DaggerConfig:
     """wished share of states in which the ensemble gate asks"""
     evaluation_episodes: int = 50
     evaluation_seed: int = FIRST_EVALUATION_SEED
-    workers: int = 1
+    workers: int = field(default_factory=core_count)
     train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=lambda: TrainConfig(members=5))
 
     def __post_init__(self) -> None:

@@ -21,8 +21,8 @@ from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, rollout
 from learn.train import TrainConfig
 from teleop.commands import Record, Replay
 from teleop.devices import has_display
-from teleop.envs import make_panda
-from teleop.envs.panda import CONTROL_HZ
+from teleop.envs import make_plant
+from teleop.envs.plant import Plant
 from teleop.envs.render import PRETTY, Image
 
 ENV_ID = "PandaLift-v0"
@@ -80,7 +80,7 @@ class Demo:
         if len(read_rounds(dagger)) <= self.rounds:
             Dagger(session, dagger, device="scripted", headless=True, steps=self.steps, config=config).run()
         _say("5. a video of the last policy")
-        frames = write_video(self.out / "policy.mp4", _rollout_frames(dagger), CONTROL_HZ)
+        frames = write_video(self.out / "policy.mp4", _rollout_frames(dagger), round(Plant.control_hz))
         print(f"wrote {frames} frames to {self.out / 'policy.mp4'}")
         return bc_evaluation
 
@@ -120,7 +120,7 @@ def _trained(model_dir: Path) -> bool:
 def _rollout_frames(model_dir: Path) -> Iterator[Image]:
     """Pictures of the policy's first rollouts on seeds that no demonstration had."""
     policy = load_policy(model_dir).policy
-    env, arm = make_panda(ENV_ID, {})
+    env, arm = make_plant(ENV_ID, {})
     with closing(env):
         for k in range(VIDEO_ROLLOUTS):
             frames: list[Image] = []

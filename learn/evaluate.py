@@ -4,8 +4,10 @@ import math
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,22 +39,27 @@ class Actor(Protocol):
 
 @dataclass(frozen=True)
 class Rollout:
-    """One evaluated episode: `length` in steps, `total_reward` undiscounted."""
+    """One evaluated episode: `length` in steps, `total_reward` undiscounted, `mode` the behaviour mode the task says it was."""
 
     seed: int
     success: bool
     length: int
     total_reward: float
+    mode: str = ""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Rollouts of one policy; `ci_low` to `ci_high` is Wilson's 95 % interval of the success rate."""
+    """Rollouts of one policy; `ci_low` to `ci_high` is Wilson's 95 % interval of the success rate.
+
+    `modes` are the behaviour modes that the task tells apart.
+    """
 
     env: str
     policy: str
     rollouts: tuple[Rollout, ...]
     seconds: float
+    modes: tuple[str, ...] = ()
 
     @property
     def episodes(self) -> int:
@@ -78,10 +85,37 @@ class Evaluation:
     def mean_return(self) -> float:
         return math.fsum(r.total_reward for r in self.rollouts) / self.episodes
 
+    @property
+    def mode_counts(self) -> dict[str, int]:
+        """Successes in each of the task's behaviour modes."""
+        found = Counter(r.mode for r in self.rollouts if r.success)
+        return {mode: found[mode] for mode in self.modes}
+
+    @property
+    def mode_entropy(self) -> float:
+        """How evenly the successes use the modes: 0 one of them, 1 all alike; see `fraction_of_entropy`."""
+        return fraction_of_entropy(list(self.mode_counts.values()))
+
     def summary(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        names = ("success_rate", "ci_low", "ci_high", "episodes", "mean_return", "seconds", "policy", "env")
+        names = ["success_rate", "ci_low", "ci_high", "episodes", "mean_return", "seconds", "policy", "env"]
+        names += ["mode_counts", "mode_entropy"] if self.modes else []
         return {name: getattr(self, name) for name in names}
+
+
+def fraction_of_entropy(counts: Sequence[int]) -> float:
+    """Shannon entropy of counts as a fraction of the most they could have, log(number of counts), in [0, 1].
+
+    With the bias correction of Miller and Madow (Miller 1955, *Note on the bias of information estimates*): plus (number
+    of counts that are not zero − 1) / 2n.
+    """
+    values = np.array([count for count in counts if count], np.float64)
+    total = values.sum()
+    if len(counts) < 2 or len(values) < 2:
+        return 0.0
+    shares = values / total
+    entropy = -float(np.sum(shares * np.log(shares))) + (len(values) - 1) / (2.0 * total)
+    return float(min(1.0, entropy / math.log(len(counts))))
 
 
 def evaluate(
@@ -106,6 +140,7 @@ def evaluate(
     kwargs = _without_unused_cameras(policy, env_kwargs)
     with closing(make(env_id, **kwargs)) as env:
         check_policy_fits(policy, env, env_id)
+        modes = tuple(getattr(env.unwrapped, "modes", ()))
     task = _Task(policy.config, {k: v.cpu().numpy() for k, v in policy.state_dict().items()}, env_id, kwargs, make)
     seeds = range(seed, seed + episodes)
     source = _in_this_process(task, seeds) if workers == 1 else _in_processes(task, seeds, min(workers, episodes))
@@ -114,7 +149,7 @@ def evaluate(
         rollouts.append(done)
         if progress is not None:
             progress(done)
-    return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started)
+    return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started, modes)
 
 
 def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -> Rollout:
@@ -124,6 +159,7 @@ def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -
     """
     obs, _ = env.reset(seed=seed)
     total_reward, length, success, ended = 0.0, 0, False, False
+    info: Mapping[str, Any] = {}
     while not (success or ended):
         action = policy.act(obs)[0]
         after, reward, terminated, truncated, info = env.step(action)
@@ -132,7 +168,7 @@ def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -
         if on_step is not None:
             on_step(obs, action, info)
         obs = after
-    return Rollout(seed, success, length, total_reward)
+    return Rollout(seed, success, length, total_reward, str(info.get("mode", "")))
 
 
 def check_policy_fits(policy: BCPolicy, env: Env, env_id: str, trained_env_id: str | None = None) -> None:
@@ -193,6 +229,8 @@ def _in_processes(task: _Task, seeds: Iterable[int], workers: int) -> Iterator[R
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(task,))
     try:
         yield from pool.map(_rollout_in_worker, seeds)
+    except BrokenProcessPool as error:
+        raise UserError("a worker process has died (out of memory, or it could not make the environment?); try --workers 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

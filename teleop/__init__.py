@@ -2,10 +2,26 @@
 
 import gymnasium
 
-ENV_IDS = {
-    "PandaReach-v0": ("teleop.envs.reach:PandaReach", 150),
-    "PandaLift-v0": ("teleop.envs.lift:PandaLift", 300),
+TASKS = {
+    "Reach": ("reach:Reach", 150),
+    "Lift": ("lift:Lift", 300),
+    "Push": ("push:Push", 500),
+    "PickPlace": ("pick_place:PickPlace", 400),
+    "Stack": ("stack:Stack", 400),
+    "PegInsert": ("peg_insert:PegInsert", 500),
+    "Drawer": ("drawer:Drawer", 300),
+    "Detour": ("detour:Detour", 300),
+    "Sort": ("sort:Sort", 800),
 }
+"""A task's name, its class and the steps of its longest evaluation."""
 
-for _env_id, (_entry_point, _max_steps) in ENV_IDS.items():
-    gymnasium.register(_env_id, entry_point=_entry_point, max_episode_steps=_max_steps)
+ROBOTS = {"Panda": "panda", "UR5e": "ur5e"}
+"""The arms whose environments have names of their own; any other arm goes on them with `robot=`."""
+
+ENV_IDS = {f"{title}{task}-v0": steps for title in ROBOTS for task, (_, steps) in TASKS.items()}
+
+for _title, _robot in ROBOTS.items():
+    for _task, (_where, _steps) in TASKS.items():
+        gymnasium.register(
+            f"{_title}{_task}-v0", entry_point=f"teleop.envs.tasks.{_where}", max_episode_steps=_steps, kwargs={"robot": _robot}
+        )

@@ -6,7 +6,8 @@ from itertools import pairwise
 import mujoco
 import numpy as np
 
-from teleop.envs.panda import PandaEnv, Vector
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Vector
 from teleop.envs.probe import Reading
 from teleop.envs.render import GhostGeom, ghost_line
 
@@ -31,7 +32,7 @@ CIRCLE = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES), np.zeros_like(_ANGLE
 class Readout:
     """What the aids say in numbers: metres and newtons, None where there is nothing to say; `edges` such as "x+"."""
 
-    width_m: float
+    width_m: float | None = None
     grip_n: float = 0.0
     push_n: float = 0.0
     height_m: float | None = None
@@ -39,7 +40,7 @@ class Readout:
     edges: tuple[str, ...] = ()
 
 
-def read_out(arm: PandaEnv, reading: Reading) -> Readout:
+def read_out(arm: ArmEnv, reading: Reading) -> Readout:
     tcp, target, below = arm.tcp_pos_m, arm.target_pos_m(), reading.below_z_m
     return Readout(
         width_m=arm.gripper_width_m,
@@ -51,7 +52,7 @@ def read_out(arm: PandaEnv, reading: Reading) -> Readout:
     )
 
 
-def near_edges(arm: PandaEnv) -> tuple[str, ...]:
+def near_edges(arm: ArmEnv) -> tuple[str, ...]:
     """The sides of the workspace that the gripper, or the place it was sent to, is about to leave by."""
     tcp, sent, limits = arm.tcp_pos_m, arm.tcp_target.pos_m, arm.limits
     found = []
@@ -64,12 +65,12 @@ def near_edges(arm: PandaEnv) -> tuple[str, ...]:
     return tuple(found)
 
 
-def make_aids(arm: PandaEnv, reading: Reading, edges: tuple[str, ...]) -> tuple[GhostGeom, ...]:
+def make_aids(arm: ArmEnv, reading: Reading, edges: tuple[str, ...]) -> tuple[GhostGeom, ...]:
     """Everything to draw into the scene besides the arm and the task's bodies."""
     return (*_workspace(arm, edges), *_drop_line(arm, reading), *_target_lines(arm), *arm.goal_ghost())
 
 
-def _drop_line(arm: PandaEnv, reading: Reading) -> tuple[GhostGeom, ...]:
+def _drop_line(arm: ArmEnv, reading: Reading) -> tuple[GhostGeom, ...]:
     if reading.below_z_m is None:
         return ()
     tcp = arm.tcp_pos_m
@@ -77,7 +78,7 @@ def _drop_line(arm: PandaEnv, reading: Reading) -> tuple[GhostGeom, ...]:
     return (ghost_line(tcp, foot, THIN_M, WHITE), *_ring(foot, RING_M, WHITE))
 
 
-def _target_lines(arm: PandaEnv) -> tuple[GhostGeom, ...]:
+def _target_lines(arm: ArmEnv) -> tuple[GhostGeom, ...]:
     target, tcp = arm.target_pos_m(), arm.tcp_pos_m
     if target is None or np.linalg.norm(target - tcp) < NEAR_TARGET_M:
         return ()
@@ -93,7 +94,7 @@ def _ring(centre_m: Vector, radius_m: float, colour: Colour) -> tuple[GhostGeom,
     return tuple(ghost_line(a, b, THIN_M, colour) for a, b in pairwise(corners))
 
 
-def _workspace(arm: PandaEnv, edges: tuple[str, ...]) -> tuple[GhostGeom, ...]:
+def _workspace(arm: ArmEnv, edges: tuple[str, ...]) -> tuple[GhostGeom, ...]:
     """The outline on the table, and a glowing wall at each of `edges`."""
     (x0, y0, _), (x1, y1, _) = arm.limits.lower_m, arm.limits.upper_m
     corners = [np.array([x, y, LIFT_M]) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0))]
@@ -105,7 +106,7 @@ def _workspace(arm: PandaEnv, edges: tuple[str, ...]) -> tuple[GhostGeom, ...]:
     return (*outline, *(_wall(arm, edge) for edge in edges))
 
 
-def _wall(arm: PandaEnv, edge: str) -> GhostGeom:
+def _wall(arm: ArmEnv, edge: str) -> GhostGeom:
     """A translucent pane at the edge, about where the gripper is; those at the sides stand on the table."""
     axis, limits = "xyz".index(edge[0]), arm.limits
     pos = np.clip(arm.tcp_pos_m, limits.lower_m, limits.upper_m)

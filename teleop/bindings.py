@@ -78,6 +78,7 @@ PILOT_HELP: tuple[tuple[str, str, str], ...] = (
     ("RB (hold)", "Tab (hold)", "you drive; asked: sticks as they are"),
 )
 
+REWIND_HELP = ("LT (hold)", "Z (hold)", "rewind; let go to drive on")
 STICK_HELP: tuple[tuple[str, str, str], ...] = (
     ("L stick", "W A S D", "move over the table"),
     ("R stick up/down", "Up Down", "height"),
@@ -85,7 +86,7 @@ STICK_HELP: tuple[tuple[str, str, str], ...] = (
     ("D-pad", "I J K L", "tilt the gripper"),
     ("RT", "Space", "close the gripper"),
     ("LB (hold)", "Shift (hold)", "slow and precise"),
-    ("LT (hold)", "Z (hold)", "rewind; let go to drive on"),
+    REWIND_HELP,
 )
 # The sticks' rows of the key map in the other control modes.
 MODE_HELP: dict[ControlMode, tuple[tuple[str, str, str], ...]] = {

@@ -8,6 +8,8 @@ from typing import Any
 
 import gymnasium
 
+import teleop
+from data.errors import UserError
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.devices import DeviceName, choose_device, has_display
@@ -17,15 +19,20 @@ from teleop.devices.mappings import load_mappings
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import raw_pads
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.adapter import Guest
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Plant
 from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
 from teleop.screen import Headless, Screen
 from teleop.scribe import InlineScribe, ScribeProcess
+from teleop.stick_map import StickMap, stick_map_for
 from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
+
+LONGEST_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,8 @@ class CockpitConfig:
     """What to drive, with what, and how it is shown.
 
     `pad` chooses among gamepads, `mappings` is a file of SDL mappings; `seed` also seeds the scripted operator; `trims`:
-    idle ends are set aside; `painter` draws (None: the usual one).
+    idle ends are set aside; `painter` draws (None: the usual one). `max_seconds` None: the env's own limit, else 60 s.
+    `sticks` is the file of a guest environment's stick map (None: the one it has).
     """
 
     env_id: str = "PandaLift-v0"
@@ -43,7 +51,7 @@ class CockpitConfig:
     mappings: Path | None = None
     headless: bool = False
     seed: int = 0
-    max_seconds: float = 60.0
+    max_seconds: float | None = None
     mapping: MappingConfig = field(default_factory=MappingConfig)
     operator: OperatorConfig = field(default_factory=OperatorConfig)
     trims: bool = True
@@ -51,6 +59,7 @@ class CockpitConfig:
     look: LookName = "auto"
     sound: bool = False
     painter: type | None = None
+    sticks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,16 +68,19 @@ class Cockpit:
 
     config: CockpitConfig
     env: gymnasium.Env[Any, Any]
-    arm: PandaEnv
+    plant: Plant
     device: Device
     screen: Screen
     clock: Clock
     why: str
+    sticks: StickMap | None = None
 
-    def recorder(self, session: Session) -> Recorder:
-        """A recorder whose episodes carry this cockpit's facts."""
+    def recorder(self, session: Session, first: int | None = None) -> Recorder:
+        """A recorder whose episodes carry this cockpit's facts, from number `first` on."""
         session.check_env(self.config.env_id)
         settings = {"mapping": asdict(self.config.mapping)}
+        if self.sticks is not None:
+            settings["sticks"] = asdict(self.sticks)
         if isinstance(self.device, ScriptedOperator):
             settings["operator"] = asdict(self.device.config)
         facts = {
@@ -79,11 +91,17 @@ class Cockpit:
             "settings": settings,
         }
         scribe = InlineScribe if self.clock.kind == "simulated" else ScribeProcess
-        return Recorder(session, self.arm, facts, scribe(session), self.config.trims)
+        return Recorder(session, self.plant, facts, scribe(session), self.config.trims and not isinstance(self.plant, Guest), first)
 
-    def loop(self, session: Session, config: LoopConfig, pilot: Pilot | None = None, **hooks: Any) -> Loop:
-        limited = replace(config, max_ticks=round(self.config.max_seconds * CONTROL_HZ))
-        return Loop(self.env, self.arm, self.device, self.screen, self.clock, self.recorder(session), limited, pilot, **hooks)
+    def loop(self, session: Session, config: LoopConfig, pilot: Pilot | None = None, first: int | None = None, **hooks: Any) -> Loop:
+        """THE loop over this cockpit; its episodes are numbered from `first` on (None: from the session's next)."""
+        limited = replace(config, max_ticks=self._longest_ticks(), sticks=self.sticks)
+        return Loop(self.env, self.plant, self.device, self.screen, self.clock, self.recorder(session, first), limited, pilot, **hooks)
+
+    def _longest_ticks(self) -> int:
+        if self.config.max_seconds is None and self.plant.longest_steps is not None:
+            return self.plant.longest_steps
+        return round((self.config.max_seconds or LONGEST_S) * self.plant.control_hz)
 
 
 @contextlib.contextmanager
@@ -92,16 +110,34 @@ def open_cockpit(config: CockpitConfig) -> Iterator[Cockpit]:
     with contextlib.ExitStack() as stack:
         display = has_display() and not config.headless
         kind, why = _choose(config, display)
-        env, arm = make_panda(config.env_id, {**config.env_kwargs, "max_episode_steps": -1})  # the loop keeps the time: it can rewind
+        env, plant, sticks = _open_env(config)
         stack.callback(env.close)
-        screen: Screen = _window(config, arm, kind) if display else Headless(pump=kind == "gamepad")
+        screen: Screen = _window(config, plant, kind) if display else Headless(pump=kind == "gamepad")
         stack.callback(screen.close)
-        device = _open_device(kind, config, arm)
+        device = _open_device(kind, config, plant)
         stack.callback(device.close)
         config = _calibrated(config, device)
-        period_s = 1.0 / CONTROL_HZ
+        period_s = 1.0 / plant.control_hz
         clock: Clock = SimulatedClock(period_s) if kind == "scripted" and not display else RealClock(period_s)
-        yield Cockpit(config, env, arm, device, screen, clock, why)
+        yield Cockpit(config, env, plant, device, screen, clock, why, sticks)
+
+
+def _open_env(config: CockpitConfig) -> tuple[gymnasium.Env[Any, Any], Plant, StickMap | None]:
+    """The env without its time limit where the loop keeps the time: it can rewind."""
+    unlimited = {"max_episode_steps": -1} if config.env_id in teleop.ENV_IDS or config.max_seconds is not None else {}
+    env, plant = make_plant(config.env_id, {**config.env_kwargs, **unlimited})
+    if not isinstance(plant, Guest):
+        if config.sticks is not None:
+            env.close()
+            raise UserError(f"--sticks is for environments that are not ours; {config.env_id} has control modes (X) and calibration")
+        return env, plant, None
+    try:
+        sticks = stick_map_for(plant.wanted_map(), config.sticks)
+    except UserError:
+        env.close()
+        raise
+    plant.control_hz = sticks.hz or plant.control_hz
+    return env, plant, sticks
 
 
 def _choose(config: CockpitConfig, display: bool) -> tuple[DeviceName, str]:
@@ -125,15 +161,15 @@ def _calibrated(config: CockpitConfig, device: Device) -> CockpitConfig:
     return config if info is None else replace(config, mapping=mapping_for(info.guid, config.mapping))
 
 
-def _window(config: CockpitConfig, arm: PandaEnv, kind: DeviceName) -> Screen:
-    title = f"{config.env_id}: {arm.task}"
+def _window(config: CockpitConfig, plant: Plant, kind: DeviceName) -> Screen:
+    title = f"{config.env_id}: {plant.task}"
     window = WindowConfig(
         config.env_id, config.env_kwargs, title, kind == "keyboard", config.size_px, config.look, config.sound, config.painter
     )
-    return Window(arm, window, pump=kind == "gamepad")
+    return Window(plant, window, pump=kind == "gamepad")
 
 
-def _open_device(kind: DeviceName, config: CockpitConfig, arm: PandaEnv) -> Device:
+def _open_device(kind: DeviceName, config: CockpitConfig, plant: Plant) -> Device:
     if kind == "gamepad":
         from teleop.devices.gamepad import Gamepad
 
@@ -144,4 +180,6 @@ def _open_device(kind: DeviceName, config: CockpitConfig, arm: PandaEnv) -> Devi
         from teleop.devices.keyboard import Keyboard
 
         return Keyboard()
-    return ScriptedOperator(arm, config.mapping, config.operator, config.seed)
+    if not isinstance(plant, ArmEnv):
+        raise UserError(f"no scripted operator knows {config.env_id}; drive it yourself: --device gamepad or keyboard")
+    return ScriptedOperator(plant, config.mapping, config.operator, config.seed)

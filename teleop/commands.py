@@ -1,11 +1,12 @@
 """The commands of `python -m teleop`."""
 
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.table import Table
 
 import teleop
 from data.cli import SESSION, print_json, progress_bar, terminal_width
+from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
@@ -21,16 +23,21 @@ from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import DeviceName, has_display
 from teleop.devices.panel import PanelOptions, show_devices
 from teleop.devices.scripted import OperatorConfig
+from teleop.envs import make_plant
+from teleop.envs.adapter import Guest
+from teleop.generate import Plan, generate
 from teleop.grip import GripStyle
 from teleop.loop import LoopConfig
 from teleop.mapping import Directions
 from teleop.modes import mode_names, wished_plan
 from teleop.stick import Button
+from teleop.stick_map import stick_map_for
 from teleop.tally import Tally
 from teleop.window import SIZE_PX, LookName, start_pygame
 
 RECORDINGS = Path("data") / "recordings"
 SCRIPTED_EPISODES = 10
+FEW = 40
 
 
 def _new_session() -> Path:
@@ -42,7 +49,7 @@ class Record:
     """Drive the arm and keep what you did. The window shows the keys; without a display the scripted operator drives."""
 
     env: str = "PandaLift-v0"
-    """environment id; python -m teleop envs lists them"""
+    """one of ours (python -m teleop envs lists them), or any registered Gymnasium id; MODULE:ID imports the module"""
     session: Path = field(default_factory=_new_session)
     """session folder, made when missing, gone on with when not"""
     device: DeviceName = "auto"
@@ -54,11 +61,23 @@ class Record:
     episodes: int | None = None
     """stop after this many kept episodes (default: until you quit; 10 for the scripted operator)"""
     mode: str = ""
-    """behaviour mode to tag episodes with; the D-pad changes it"""
+    """behaviour mode to tag episodes with; the D-pad changes it. The scripted operator does it in that mode"""
     cameras: tuple[str, ...] = ()
-    """cameras to record, e.g. front wrist"""
+    """cameras to record, NAME[:WxH][:KINDS], e.g. front wrist:128x96 front:84x84:rgb,depth,segmentation"""
     image_size: int = 84
-    """pixels of the recorded square images"""
+    """pixels of the recorded square images that give no size"""
+    robot: str = ""
+    """another arm: panda, ur5e, a name of the MuJoCo Menagerie, or a file of your own (docs/robots.md)"""
+    randomize: tuple[str, ...] = ()
+    """what changes from episode to episode: colours, light, cameras, masses"""
+    randomize_seed: int = 0
+    """seed of --randomize"""
+    env_args: tuple[str, ...] = ()
+    """arguments of the environment, NAME=VALUE, e.g. reward=dense or, for Meta-World, env_name=reach-v3"""
+    env_python: str = ""
+    """run the environment in this Python, for one that needs other packages than ours"""
+    sticks: Path | None = None
+    """stick map of an environment that is not ours; python -m teleop envs ENV prints one to edit"""
     headless: bool = False
     """no window"""
     seed: int = 0
@@ -67,8 +86,8 @@ class Record:
     """stop when the session holds this many successes"""
     auto_stop: bool = True
     """without it an episode ends when success has held for 10 ticks"""
-    max_seconds: float = 60.0
-    """longest episode"""
+    max_seconds: float | None = None
+    """longest episode (default: 60 for ours, its own limit for any other environment)"""
     countdown: float = 0.0
     """seconds from Start to the first step"""
     trim: bool = True
@@ -89,21 +108,19 @@ class Record:
     """tones for start, success, questions and limits"""
     skill: float = 1.0
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
+    workers: int | None = None
+    """scripted operator without a window: processes (default: every core); the result does not depend on it"""
 
     def run(self) -> int:
         self._check()
-        names = mode_names(self.tags)
-        plan = wished_plan(self.plan, names)
         Session.check_path(self.session)
-        env_kwargs = {"cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else {}
         operator = operator_with(self.skill)
-        # Every sitting of a scripted operator is another person's day: its seed goes on with the session.
         config = CockpitConfig(
             env_id=self.env,
-            env_kwargs=env_kwargs,
+            env_kwargs=self._env_kwargs(),
             device=self.device,
             headless=self.headless,
-            seed=self.seed + Session(self.session).next_number(),
+            seed=self.seed,
             max_seconds=self.max_seconds,
             operator=operator,
             pad=self.pad,
@@ -112,6 +129,7 @@ class Record:
             size_px=self.size,
             look=self.look,
             sound=self.sound,
+            sticks=self.sticks,
         )
         with contextlib.ExitStack() as stack:
             if self.session.exists():  # who is second hears it before anything opens
@@ -119,27 +137,53 @@ class Record:
             cockpit = stack.enter_context(open_cockpit(config))
             if self.grip == "toggle" and cockpit.device.source is Source.SCRIPTED:
                 raise UserError("the scripted operator holds the trigger; --grip toggle is for a person")
+            modes = cockpit.plant.modes
+            names = mode_names(self.tags, modes)
+            plan = wished_plan(self.plan, names, modes)
+            if self.mode and modes and cockpit.device.source is Source.SCRIPTED and self.mode not in modes:
+                raise UserError(f"--mode {self.mode} is no way to do {self.env}; allowed: {', '.join(modes)}")
             print(cockpit.why)
             if not self.session.exists():
                 stack.enter_context(Session.create(self.session).claim())
             self._drive(cockpit, Session(self.session), names, plan)
         return 0
 
+    def _env_kwargs(self) -> dict[str, Any]:
+        """What the environment is made with, and what the episodes keep of it: only what was asked for."""
+        asked: dict[str, Any] = env_arguments(self.env_args)
+        if self.cameras:
+            asked |= {"cameras": list(self.cameras), "image_size": self.image_size}
+        if self.robot:
+            asked["robot"] = _from_anywhere(self.robot)
+        if self.randomize:
+            asked |= {"randomize": list(self.randomize), "randomize_seed": self.randomize_seed}
+        if self.env_python:
+            asked["python"] = _from_anywhere(self.env_python)
+        return asked
+
     def _check(self) -> None:
         if self.episodes is not None and self.episodes < 1:
             raise UserError(f"--episodes {self.episodes} is not a count; give 1 or more")
-        if not 1.0 <= self.max_seconds <= 3600.0:
+        if self.max_seconds is not None and not 1.0 <= self.max_seconds <= 3600.0:
             raise UserError(f"--max-seconds {self.max_seconds} is outside 1 … 3600; give the longest episode in seconds")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed} is negative; give 0 or more")
         if not 8 <= self.image_size <= 960:
             raise UserError(f"--image-size {self.image_size} is outside 8 … 960; give the pixels of one side")
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers} is not a count; give 1 or more")
         if self.target is not None and self.target < 1:
             raise UserError(f"--target {self.target} is not a count; give 1 or more")
         if not 0.0 <= self.countdown <= 60.0:
             raise UserError(f"--countdown {self.countdown} is outside 0 … 60; give seconds")
         if not (SIZE_PX[0] <= self.size[0] <= 3840 and SIZE_PX[1] <= self.size[1] <= 2160):
             raise UserError(f"--size {self.size[0]} {self.size[1]} is outside 960 720 … 3840 2160; give width and height in pixels")
+
+    def _processes(self, wished: int | None) -> int:
+        """How many drive at once; few episodes are sooner done than another process has started."""
+        if self.workers is None and wished is not None and wished < FEW:
+            return 1
+        return min(self.workers or core_count(), wished or core_count())
 
     def _drive(self, cockpit: Cockpit, session: Session, names: dict[Button, str], plan: dict[str, int]) -> None:
         endless = self.episodes is None and self.target is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
@@ -159,9 +203,35 @@ class Record:
             plan=plan,
         )
         with contextlib.ExitStack() as stack:
-            loop = cockpit.loop(session, config, on_episode=None if real else _progress(stack, wished))
+            on_episode = None if real else _progress(stack, wished)
+            workers = 1 if real else self._processes(wished)
+            if workers > 1:
+                tally = Tally.of(session)
+                stack.callback(lambda: _print_kept(tally, session, real=False))  # also after Ctrl-C
+                generate(session, Plan(cockpit.config, config, workers), tally, on_episode)
+                return
+            loop = cockpit.loop(session, config, on_episode=on_episode)
             stack.callback(lambda: _print_kept(loop.tally, session, real=real))  # also after Ctrl-C
             loop.run()
+
+
+def _from_anywhere(word: str) -> str:
+    """A path that also holds in another folder, where the session is read later; what is no file stays a name."""
+    return str(Path(word).absolute()) if Path(word).is_file() else word
+
+
+def env_arguments(words: tuple[str, ...]) -> dict[str, Any]:
+    """`--env-args NAME=VALUE`: the value as JSON where it is that, else as text."""
+    arguments: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (equals and name.isidentifier()):
+            raise UserError(f"--env-args {word} is not NAME=VALUE, e.g. --env-args reward=dense")
+        try:
+            arguments[name] = json.loads(value)
+        except json.JSONDecodeError:
+            arguments[name] = value
+    return arguments
 
 
 def operator_with(skill: float) -> OperatorConfig:
@@ -193,12 +263,12 @@ class Replay:
     """step the recorded actions and compare every simulator state bit for bit"""
     video: Path | None = None
     """write this .mp4, or a folder of them (000003.mp4 ...)"""
-    camera: Literal["front", "wrist"] = "front"
-    """camera to look through"""
+    camera: str = ""
+    """camera to look through (default: the first; python -m teleop envs ENV lists them)"""
     size: tuple[int, int] = (640, 480)
     """the video's width and height in pixels"""
     fps: int = 20
-    """the video's pictures a second, a divisor of 20"""
+    """the video's pictures a second, at most"""
     look: Literal["pretty", "meshes", "hulls"] = "pretty"
     """how the arm is drawn in the video"""
     quality: int = QUALITY
@@ -253,16 +323,16 @@ class Replay:
 
     def _play(self, session: Session) -> None:
         from teleop.clock import RealClock
-        from teleop.envs.panda import CONTROL_HZ
         from teleop.player import play
-        from teleop.replay import arm_of
+        from teleop.replay import plant_of
 
         if not has_display():
             raise UserError("there is no display to play on; use --video OUT.mp4 or --verify")
         start_pygame(display=True)
         for number in self._chosen(session, every=False):
             episode = session.read(number, keys=())
-            play(arm_of(session, episode), episode, number, self.camera, RealClock(1.0 / CONTROL_HZ))
+            plant = plant_of(session, episode)
+            play(plant, episode, number, self.camera, RealClock(1.0 / episode.meta.control_hz))
 
 
 @dataclass(frozen=True)
@@ -276,19 +346,50 @@ class Devices(PanelOptions):
 
 @dataclass(frozen=True)
 class Envs:
-    """List the environments."""
+    """List the environments; or describe one, any registered Gymnasium id, with its stick map as a file to edit."""
+
+    env: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[ENV]")]] = ""
+    """an environment to describe (MODULE:ID imports the module that registers it)"""
+    env_args: tuple[str, ...] = ()
+    """its arguments, NAME=VALUE"""
+    env_python: str = ""
+    """run it in this Python"""
 
     def run(self) -> int:
-        from teleop.envs import make_panda
-
-        table = Table("environment", "task", "observation", "longest evaluation")
-        for env_id, (_, max_steps) in teleop.ENV_IDS.items():
-            env, arm = make_panda(env_id, {})
-            keys = ", ".join(f"{k} {v.shape}" for k, v in env.observation_space.spaces.items())  # type: ignore[attr-defined]
-            table.add_row(env_id, arm.task, keys, f"{max_steps} steps")
+        if self.env:
+            self._describe()
+            return 0
+        table = Table("environment", "task", "object", "modes", "longest evaluation")
+        for env_id, max_steps in teleop.ENV_IDS.items():
+            env, plant = make_plant(env_id, {})
+            width = env.observation_space.spaces["object"].shape[0]  # type: ignore[attr-defined]
+            table.add_row(env_id, plant.task, f"({width},)", str(len(plant.modes) or ""), f"{max_steps} steps")
             env.close()
         Console(width=terminal_width()).print(table)
+        print("and any registered Gymnasium environment: python -m teleop envs MODULE:ID describes one")
         return 0
+
+    def _describe(self) -> None:
+        """Comments, then the stick map: the whole output is a file for --sticks."""
+        kwargs = env_arguments(self.env_args) | ({"python": _from_anywhere(self.env_python)} if self.env_python else {})
+        env, plant = make_plant(self.env, kwargs)
+        try:
+            spaces = env.observation_space.spaces  # type: ignore[attr-defined]
+            facts = {
+                "task": plant.task,
+                "modes": ", ".join(plant.modes) or "none that it can tell apart",
+                "observation": ", ".join(f"{key} {space.shape}" for key, space in spaces.items()),
+                "action": f"{env.action_space.shape} in [-1, 1]" + (f", from {plant.facts['actions']}" if isinstance(plant, Guest) else ""),
+                "rate": f"{plant.control_hz:g} steps a second",
+                "rewind": "exact" if plant.can_restore else "none: there is no MuJoCo underneath",
+                "cameras": ", ".join(plant.camera_names),
+            }
+            for name, value in facts.items():
+                print(f"# {name}: {value}")
+            if isinstance(plant, Guest):
+                print(stick_map_for(plant.wanted_map()).to_toml())
+        finally:
+            env.close()
 
 
 COMMANDS: dict[str, type] = {"record": Record, "replay": Replay, "devices": Devices, "envs": Envs}

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from teleop.envs.panda import CONTROL_HZ
+from teleop.bindings import Cue
 from teleop.mapping import PRECISE_BUTTON
 from teleop.screen import Status
 
@@ -34,14 +34,13 @@ def status_of(loop: "Loop") -> Status:
         label_budget=pilot.label_budget if pilot else 0,
         control_mode=hands.mode,
         directions=hands.directions,
-        joint=hands.joint,
         precise=PRECISE_BUTTON in loop.stick.held,
         profile=loop.device.profile,
         orbit=loop.sight.orbit,
         rewind=(loop.scrub.at, ticks) if loop.scrub else None,
         hold=loop.held_success,
         hold_wished=loop.config.hold_ticks,
-        remaining_s=(loop.config.max_ticks - ticks) / CONTROL_HZ if loop.config.max_ticks else float("inf"),
+        remaining_s=(loop.config.max_ticks - ticks) / loop.plant.control_hz if loop.config.max_ticks else float("inf"),
         countdown_s=max(0.0, loop.starts_at_s - now_s) if loop.starts_at_s is not None else 0.0,
         lateness_ms=1e3 * loop.late_s,
         worst_ms=1e3 * recorder.max_lateness_s,
@@ -51,4 +50,9 @@ def status_of(loop: "Loop") -> Status:
         kept=loop.tally.strip(),
         target=loop.config.target,
         all_successes=loop.tally.all_successes,
+        control_hz=loop.plant.control_hz,
+        hands_words=hands.words,
+        stick_help=hands.stick_help,
+        dead_cues=hands.dead_cues | (frozenset() if loop.plant.can_restore else frozenset({Cue.REWIND})),
+        scene_seed=loop.seed,
     )

@@ -16,11 +16,10 @@ from teleop.bindings import MODE_TAGS, Cue, cue_of
 from teleop.clock import Clock
 from teleop.dashboard import status_of
 from teleop.devices.device import Device, View
-from teleop.envs.panda import CONTROL_HZ, Obs, PandaEnv
-from teleop.envs.render import view_heading_deg
-from teleop.grip import Grip, GripStyle
-from teleop.hands import MODES, Hands
-from teleop.mapping import Directions, MappingConfig, is_deflected
+from teleop.envs.plant import Obs, Plant
+from teleop.grip import GripStyle
+from teleop.guest_hands import hands_of
+from teleop.mapping import Directions, MappingConfig
 from teleop.phases import next_phase
 from teleop.pilot import Pilot, Question
 from teleop.recorder import Recorder
@@ -28,10 +27,10 @@ from teleop.rewind import Scrub, wants_rewind
 from teleop.screen import Kept, Screen
 from teleop.sight import Sight
 from teleop.stick import Button, Stick
+from teleop.stick_map import StickMap
 from teleop.tally import Tally
 
 Action = NDArray[np.float32]
-STILL_GRIP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class LoopConfig:
 
     `episodes` to keep in this sitting, `target` successes to have in the session (None: until the operator quits);
     `hold_ticks` of success end an episode (0: never), `max_ticks` end it in any case (0: never). `mode_names` are the
-    behaviour modes on the D-pad, `plan` how many successes of each are wished.
+    behaviour modes on the D-pad, `plan` how many successes of each are wished; `sticks` is the map of a guest environment.
     """
 
     mapping: MappingConfig = field(default_factory=MappingConfig)
@@ -56,6 +55,7 @@ class LoopConfig:
     countdown_s: float = 0.0
     mode_names: Mapping[Button, str] = field(default_factory=lambda: MODE_TAGS)
     plan: Mapping[str, int] = field(default_factory=dict)
+    sticks: StickMap | None = None
 
 
 OUTCOMES: dict[Cue, Outcome] = {
@@ -72,7 +72,7 @@ class Loop:
     def __init__(
         self,
         env: gymnasium.Env[Any, Any],
-        arm: PandaEnv,
+        plant: Plant,
         device: Device,
         screen: Screen,
         clock: Clock,
@@ -81,12 +81,12 @@ class Loop:
         pilot: Pilot | None = None,
         on_episode: Callable[[Tally], None] | None = None,
     ) -> None:
-        self.env, self.arm, self.device, self.screen, self.clock = env, arm, device, screen, clock
+        self.env, self.plant, self.device, self.screen, self.clock = env, plant, device, screen, clock
         self.recorder, self.config, self.pilot, self.on_episode = recorder, config, pilot, on_episode
         self.phase, self.mode, self.message = Phase.READY, config.mode, ""
         self.tally, self.sight = Tally.of(recorder.session), Sight()
-        self.hands = Hands(config.mapping, Grip(config.grip), directions=config.directions)
-        self._cameras = arm.camera_names
+        self.hands = hands_of(plant, config.mapping, config.grip, config.directions, config.sticks)
+        self._cameras = plant.camera_names
         self.stick = Stick()
         self.question: Question | None = None
         self.scrub: Scrub | None = None
@@ -156,7 +156,9 @@ class Loop:
         if self.phase is Phase.REWIND:
             return cues if wants_rewind(stick) else [*cues, Cue.RELEASE]
         if wants_rewind(stick) and self.recorder.states:
-            return [*cues, Cue.REWIND]
+            if self.plant.can_restore:
+                return [*cues, Cue.REWIND]
+            self.message = f"no rewind: {self.plant.task} has no MuJoCo underneath, its states cannot be put back"
         if self.pilot is not None and self.phase in (Phase.POLICY, Phase.HUMAN):
             self._rb_answered = self._rb_answered and Button.RB in stick.held  # one press answers or takes over, not both
             cues.append(Cue.TAKE_OVER if Button.RB in stick.held and not self._rb_answered else Cue.LET_GO)
@@ -187,7 +189,7 @@ class Loop:
             self._start()
         elif self.phase in (Phase.READY, Phase.QUIT):
             if before is not Phase.READY:
-                self._keep(OUTCOMES.get(cue, Outcome.SUCCESS if self.arm.is_success() else Outcome.FAILURE))
+                self._keep(OUTCOMES.get(cue, Outcome.SUCCESS if self.plant.is_success() else Outcome.FAILURE))
         elif self.phase is Phase.REWIND:
             self.scrub, self.question = Scrub.from_tip(self.recorder.states, self._end()), None
         elif self.phase is Phase.PAUSED:
@@ -206,7 +208,7 @@ class Loop:
     def _set_modes(self, stick: Stick) -> None:
         """The D-pad: behaviour modes while nothing drives, joints in joint mode."""
         if self.phase not in (Phase.READY, Phase.PAUSED):
-            self.hands.choose_joint(stick)
+            self.hands.choose(stick)
             return
         for button in MODE_TAGS:
             if button in stick.pressed:
@@ -233,19 +235,20 @@ class Loop:
     def _start(self) -> None:
         self.recorder.begin(self.mode, seed=self.seed, dagger_round=self.config.dagger_round)
         self.started_s, self.starts_at_s = self.clock.now_s(), None
-        self.hands.grip = Grip(self.config.grip, latched=self.pilot is not None)
+        self.hands.begin(latched=self.pilot is not None)
         self.message = ""
 
     def _end(self) -> End:
-        return End(self.obs, self.arm.sim_state())
+        return End(self.obs, self.plant.sim_state())
 
     def _keep(self, outcome: Outcome) -> None:
         end = self._end()
-        number = self.recorder.finish(outcome, self.mode, end)
+        found = self.plant.behaviour_mode()
+        number = self.recorder.finish(outcome, self.mode, end, found)
         if number is not None:
-            self.tally.keep(Kept(number, outcome, self.mode, self.arm.sim_state(), self.seed))
+            self.tally.keep(Kept(number, outcome, self.mode, self.plant.sim_state(), self.seed))
             self.tally.late_ticks += self.recorder.late_ticks
-            self.message = f"episode {number}: {outcome}, on its way to the disk"
+            self.message = f"episode {number}: {outcome}{found and f' ({found})'}, on its way to the disk"
             if self.on_episode is not None:
                 self.on_episode(self.tally)
         if self.phase is not Phase.QUIT:
@@ -273,7 +276,7 @@ class Loop:
 
     def _rewind_tick(self, stick: Stick) -> None:
         assert self.scrub is not None
-        self.obs = self.arm.restore(self.scrub.back(stick))
+        self.obs = self.plant.restore(self.scrub.back(stick))
         self.hands.rest(stick)
         self.message = ""
 
@@ -282,10 +285,10 @@ class Loop:
         assert self.scrub is not None
         scrub, self.scrub = self.scrub, None
         if cue is Cue.QUIT:
-            self.obs = self.arm.restore(np.asarray(scrub.tip.sim_state))
+            self.obs = self.plant.restore(np.asarray(scrub.tip.sim_state))
         elif scrub.at < len(self.recorder.states):
             number = self.recorder.rewind_to(scrub.at, scrub.tip)
-            self.message = f"on from {scrub.at / CONTROL_HZ:.1f} s; the branch that was left is episode {number}"
+            self.message = f"on from {scrub.at / self.plant.control_hz:.1f} s; the branch that was left is episode {number}"
             self.held_success = 0
 
     # -- who acts --------------------------------------------------------------------------------------------------
@@ -318,7 +321,7 @@ class Loop:
         question = self.question
         if Button.A in stick.pressed:
             label = question.proposal
-        elif Button.RB in stick.held or is_deflected(stick, self.config.mapping):
+        elif Button.RB in stick.held or self.hands.is_deflected(stick):
             label = self._meant(stick)
         else:
             self.hands.rest(stick)
@@ -333,11 +336,11 @@ class Loop:
 
     def _look_heading_deg(self) -> float:
         camera = self._cameras[self.sight.camera % len(self._cameras)]
-        return self.hands.heading_deg(view_heading_deg(self.arm.model, self.arm.data, camera, self.sight.orbit))
+        return self.hands.heading_deg(self.plant.heading_deg(camera, self.sight.orbit))
 
     def _meant(self, stick: Stick) -> Action:
         """The stick's action; after a policy or a rewind the gripper stays as it is until the trigger moves."""
-        return self.hands.action(stick, self.arm, self._heading_deg)
+        return self.hands.action(stick, self._heading_deg)
 
     def _step(
         self,
@@ -350,13 +353,15 @@ class Loop:
         score: float = float("nan"),
         latency_s: float = float("nan"),
     ) -> None:
-        before, sim_state, state = self.obs, self.arm.sim_state(), self.arm.flat_state()
-        gripped = abs(float(action[-1]) - self.arm.grip_command) > STILL_GRIP
+        before, sim_state, state = self.obs, self.plant.sim_state(), self.plant.flat_state()
+        at_rest = source is not Source.POLICY and self.hands.is_at_rest(action)
         try:
-            self.obs, reward, _, truncated, info = self.env.step(action)
+            self.obs, reward, terminated, truncated, info = self.env.step(action)
         except KeyboardInterrupt:
-            self.arm.restore(sim_state)  # half a step must not become the end of the record
+            if self.plant.can_restore:
+                self.plant.restore(sim_state)  # half a step must not become the end of the record
             raise
+        self.hands.note(action)
         self.recorder.add(
             Step(
                 obs=before,
@@ -373,20 +378,20 @@ class Loop:
                 gate_score=score,
                 decision_latency_s=latency_s,
                 lateness_s=self.late_s,
-                control_mode=MODES.index(self.hands.mode),
+                control_mode=self.hands.mode_index,
                 heading_deg=self._heading_deg,
-                at_rest=source is not Source.POLICY and not gripped and not np.any(action[:-1]),
+                at_rest=at_rest,
             )
         )
         self.tally.steps += 1
         self.held_success = self.held_success + 1 if info["success"] else 0
         self._rumble()
         out_of_time = self.config.max_ticks and len(self.recorder.states) >= self.config.max_ticks
-        if truncated or out_of_time or (self.config.hold_ticks and self.held_success >= self.config.hold_ticks):
+        if terminated or truncated or out_of_time or (self.config.hold_ticks and self.held_success >= self.config.hold_ticks):
             self._change_phase(Cue.ENDED)
 
     def _rumble(self) -> None:
-        edges, self._edges = self._edges, self.arm.edges()
+        edges, self._edges = self._edges, self.plant.edges()
         if self.held_success == 1:
             self.device.rumble(feel.SUCCEEDED)
         elif set(self._edges) - set(edges):
@@ -396,4 +401,4 @@ class Loop:
 
     def _view(self) -> View:
         proposal = self.question.proposal if self.question else None
-        return View(self.phase, self.held_success > 0, proposal, self._heading_deg)
+        return View(self.phase, self.held_success > 0, proposal, self._heading_deg, self.mode, self.seed)

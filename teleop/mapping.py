@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from teleop.stick import STICK_AXES, Axis, Button, Stick
 
 PRECISE_BUTTON = Button.LB
-JOINTS = 7
 
 
 class ControlMode(StrEnum):

@@ -7,9 +7,12 @@ from teleop.bindings import MODE_TAGS
 from teleop.stick import Button
 
 
-def mode_names(tags: Sequence[str]) -> dict[Button, str]:
-    """`--tags left=inside up=over`: the name on each direction of the D-pad; what is not named keeps its own."""
-    names = dict(MODE_TAGS)
+def mode_names(tags: Sequence[str], own: Sequence[str] = ()) -> dict[Button, str]:
+    """`--tags left=inside up=over`: the name on each direction of the D-pad; what is not named keeps its own.
+
+    A task that tells modes apart (`own`) has its first four there.
+    """
+    names = dict(zip(MODE_TAGS, own, strict=False)) or dict(MODE_TAGS)
     for tag in tags:
         direction, _, name = tag.partition("=")
         if direction not in {b.value for b in MODE_TAGS} or not name:
@@ -22,14 +25,14 @@ def mode_names(tags: Sequence[str]) -> dict[Button, str]:
     return names
 
 
-def wished_plan(plan: Sequence[str], names: Mapping[Button, str]) -> dict[str, int]:
-    """`--plan left=20 over=20`: successes wished per behaviour mode."""
+def wished_plan(plan: Sequence[str], names: Mapping[Button, str], own: Sequence[str] = ()) -> dict[str, int]:
+    """`--plan left=20 over=20`: successes wished per behaviour mode, one of the D-pad's or of the task's `own`."""
     wished = {}
     for entry in plan:
         name, _, count = entry.partition("=")
-        if name not in names.values():
+        if name not in names.values() and name not in own:
             raise UserError(
-                f"--plan {entry}: there is no behaviour mode {name!r} on the D-pad; allowed: {one_of(names.values())} (see --tags)"
+                f"--plan {entry}: there is no behaviour mode {name!r} on the D-pad; allowed: {one_of({*names.values(), *own})} (see --tags)"
             )
         if not count.isdigit() or int(count) < 1:
             raise UserError(f"--plan {entry} is not NAME=COUNT; give a count of 1 or more, e.g. --plan {name}=20")

@@ -7,9 +7,11 @@ import pygame
 
 from data.schema import Phase
 from teleop.aids import Readout, make_aids, read_out
-from teleop.envs.panda import PandaEnv, Vector
+from teleop.envs.adapter import fitted
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Plant, Vector
 from teleop.envs.probe import Probe
-from teleop.envs.render import FAST, LOOKS, Look, can_orbit, project
+from teleop.envs.render import FAST, LOOKS, GhostGeom, Image, Look, project
 from teleop.hud import Hud
 from teleop.pilot import Action
 from teleop.screen import Kept, Orbit, Status
@@ -21,40 +23,42 @@ STRAIGHT, CLOSE = Orbit(), Orbit(zoom=0.62)  # thumbnails are small, so nearer
 
 
 class Painter:
-    """Paints `arm` as it stands and a `Status`. `keyboard` chooses which column of the key map is shown.
+    """Paints a plant as it stands and a `Status`; an arm with aids. `keyboard` chooses which column of the key map is shown.
 
     `seconds` is what the last `paint` took by part: aids, picture, thumbnail, inset, hud; `edges` are the sides of the
     workspace it warned of.
     """
 
-    def __init__(self, surface: pygame.Surface, arm: PandaEnv, *, keyboard: bool, look: Look = FAST) -> None:
+    def __init__(self, surface: pygame.Surface, plant: Plant, *, keyboard: bool, look: Look = FAST) -> None:
         self.surface, self.look = surface, look
         self.hud = Hud(surface.get_size(), keyboard)
         self.seconds: dict[str, float] = {}
         self.edges: tuple[str, ...] = ()
-        self._arm, self._size, self._probe = arm, surface.get_size(), Probe(arm)
-        self._cameras = arm.camera_names
+        self._plant, self._size = plant, surface.get_size()
+        self._arm = plant if isinstance(plant, ArmEnv) else None
+        self._probe = Probe(plant) if isinstance(plant, ArmEnv) else None
+        self._cameras = plant.camera_names
         self._thumbs: dict[int, tuple[bytes, pygame.Surface]] = {}
         self._inset: tuple[str, pygame.Surface] | None = None
         self._painted = 0
         self._since_s = 0.0
 
-    def paint(self, status: Status) -> None:
+    def paint(self, status: Status, picture: Image | None = None) -> None:
+        """`picture`: what the plant has drawn of itself, where it cannot stand here as it stands there."""
         self._since_s = time.perf_counter()
         camera, other = (self._cameras[(status.camera + i) % len(self._cameras)] for i in (0, 1))
-        reading = self._probe.read()
-        readout = read_out(self._arm, reading)
+        readout, ghosts = self._aids()
         self.edges = readout.edges
-        ghosts = make_aids(self._arm, reading, readout.edges)
         self._took("aids")
-        image = self._arm.draw(camera, *self._size, self.look, status.orbit, ghosts)
+        image = self._plant.draw(camera, *self._size, self.look, status.orbit, ghosts) if picture is None else fitted(picture, *self._size)
         self.surface.blit(pygame.image.frombuffer(image.data, self._size, "RGB"), (0, 0))
         self._took("picture")
         if status.phase is Phase.ASKING and status.proposal is not None:
             self._draw_proposal(status.proposal, camera, status.orbit)
-        self._picture_next(status.kept)
+        self._picture_next(status.kept, status.scene_seed)
         self._took("thumbnail")
-        self._draw_inset(other)
+        if other != camera:
+            self._draw_inset(other)
         self._took("inset")
         self.hud.draw(self.surface, status, readout, {number: thumb for number, (_, thumb) in self._thumbs.items()})
         self._draw_tags(readout, camera, status.orbit)
@@ -62,12 +66,19 @@ class Painter:
         self._took("hud")
         self._painted += 1
 
+    def _aids(self) -> tuple[Readout, tuple[GhostGeom, ...]]:
+        if self._arm is None or self._probe is None:
+            return Readout(), ()
+        reading = self._probe.read()
+        readout = read_out(self._arm, reading)
+        return readout, make_aids(self._arm, reading, readout.edges)
+
     def take_best_look(self, budget_s: float) -> None:
         """The best-looking picture that can be drawn within `budget_s` here."""
         for self.look in list(LOOKS.values())[:-1]:
-            self._arm.draw(self._cameras[0], *self._size, self.look)  # the first picture also uploads meshes
+            self._plant.draw(self._cameras[0], *self._size, self.look)  # the first picture also uploads meshes
             start_s = time.perf_counter()
-            self._arm.draw(self._cameras[0], *self._size, self.look)
+            self._plant.draw(self._cameras[0], *self._size, self.look)
             if time.perf_counter() - start_s < budget_s:
                 return
         self.look = FAST
@@ -84,21 +95,23 @@ class Painter:
         """The next camera, small, in the lower right corner: the depth that one view hides."""
         area = self.hud.inset_px
         if self._inset is None or self._inset[0] != camera or self._painted % INSET_EVERY == 0:
-            image = self._arm.draw(camera, *area.size, FAST)
+            image = self._plant.draw(camera, *area.size, FAST)
             self._inset = (camera, pygame.image.frombuffer(image.data, area.size, "RGB").copy())  # a copy outlives the image
         self.surface.blit(self._inset[1], area)
         self.hud.draw_frame(self.surface, area)
 
-    def _picture_next(self, kept: tuple[Kept, ...]) -> None:
+    def _picture_next(self, kept: tuple[Kept, ...], scene_seed: int) -> None:
         """At most one thumbnail a picture, newest first, so that a long strip does not make the window stutter."""
         self._thumbs = {k.number: self._thumbs[k.number] for k in kept if self._is_pictured(k)}
         missing = [k for k in kept if k.number not in self._thumbs]
-        if not missing:
+        if not missing or not self._plant.can_restore:
             return
-        episode, now, size = missing[-1], self._arm.sim_state(), self.hud.thumb_px
-        self._arm.stand_as(episode.end_state)
-        image = self._arm.draw(self._cameras[0], *size, FAST, CLOSE)
-        self._arm.stand_as(now)
+        episode, now, size = missing[-1], self._plant.sim_state(), self.hud.thumb_px
+        self._plant.set_scene(episode.seed)
+        self._plant.stand_as(episode.end_state)
+        image = self._plant.draw(self._cameras[0], *size, FAST, CLOSE)
+        self._plant.set_scene(scene_seed)
+        self._plant.stand_as(now)
         self._thumbs[episode.number] = (episode.end_state.tobytes(), pygame.image.frombuffer(image.data, size, "RGB").copy())
 
     def _is_pictured(self, kept: Kept) -> bool:
@@ -107,6 +120,8 @@ class Painter:
 
     def _draw_proposal(self, proposal: Action, camera: str, orbit: Orbit) -> None:
         """The proposed motion as an arrow from the fingertips, over the picture so that nothing hides it."""
+        if self._arm is None:
+            return
         start_m = self._arm.tcp_pos_m
         step_m = np.asarray(proposal[:3], np.float64) * self._arm.limits.metres_per_step
         start, end = (self._pixel(p, camera, orbit) for p in (start_m, start_m + ARROW_STEPS * step_m))
@@ -114,6 +129,8 @@ class Painter:
 
     def _draw_tags(self, readout: Readout, camera: str, orbit: Orbit) -> None:
         """The lengths beside the lines they belong to, each on the side where the other is not."""
+        if self._arm is None:
+            return
         tcp, target = self._arm.tcp_pos_m, self._arm.target_pos_m()
         at = self._pixel(tcp, camera, orbit)
         goal = at if target is None else self._pixel(target, camera, orbit)
@@ -128,8 +145,9 @@ class Painter:
 
     def _name_views(self, camera: str, other: str, orbit: Orbit) -> None:
         turned = orbit != STRAIGHT
-        note = "" if not turned else " · turned" if can_orbit(self._arm.model, camera) else " · cannot be turned"
-        self.hud.draw_view_names(self.surface, f"{camera}{note}", other)
+        note = "" if not turned else " · turned" if self._plant.can_orbit(camera) else " · cannot be turned"
+        self.hud.draw_view_names(self.surface, f"{camera}{note}", other if other != camera else "")
 
     def _pixel(self, point_m: Vector, camera: str, orbit: Orbit) -> tuple[int, int]:
+        assert self._arm is not None
         return project(self._arm.model, self._arm.data, camera, point_m, self._size, orbit)

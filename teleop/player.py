@@ -3,27 +3,27 @@
 from data.episode import Episode
 from data.schema import Phase
 from teleop.clock import RealClock
-from teleop.envs.panda import PandaEnv
+from teleop.envs.plant import Plant
+from teleop.replay import stand_through
 from teleop.screen import Status
 from teleop.stick import stick_from_array
 from teleop.window import Window, WindowConfig
 
 
-def play(arm: PandaEnv, episode: Episode, number: int, camera: str, clock: RealClock) -> None:
+def play(plant: Plant, episode: Episode, number: int, camera: str, clock: RealClock) -> None:
     """Show every stored state once at the rate it was recorded; Esc or closing the window ends it."""
     meta = episode.meta
-    window = Window(arm, WindowConfig(meta.env_id, meta.env_kwargs, f"episode {number} of {meta.env_id}", keyboard=True))
-    for t in range(len(episode)):
+    window = Window(plant, WindowConfig(meta.env_id, meta.env_kwargs, f"episode {number} of {meta.env_id}", keyboard=True))
+    for t in stand_through(plant, episode):
         clock.wait()
         window.poll()
         if window.wants_to_quit():
             break
-        arm.restore(episode.steps["sim_state"][t])
-        window.show(_status(arm, episode, number, camera, t))
+        window.show(_status(plant, episode, number, camera or plant.camera_names[0], min(t, len(episode) - 1)))
     window.close()
 
 
-def _status(arm: PandaEnv, episode: Episode, number: int, camera: str, t: int) -> Status:
+def _status(plant: Plant, episode: Episode, number: int, camera: str, t: int) -> Status:
     return Status(
         phase=Phase(int(episode.steps["phase"][t])),
         device=episode.meta.operator,
@@ -37,6 +37,8 @@ def _status(arm: PandaEnv, episode: Episode, number: int, camera: str, t: int) -
         late_ticks=episode.meta.late_ticks,
         success=False,
         stick=stick_from_array(episode.steps["stick"][t]),
-        camera=arm.camera_names.index(camera),
+        camera=plant.camera_names.index(camera),
+        scene_seed=episode.meta.seed,
+        control_hz=episode.meta.control_hz,
         message=f"replaying episode {number}: {episode.meta.outcome}",
     )

@@ -17,7 +17,7 @@ from data.episode import Step
 from data.schema import LATE_S, EpisodeMeta, Outcome
 from data.session import Session
 from data.takes import Begin, End, Finish, Rewind
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.envs.plant import Plant
 from teleop.scribe import Scribe, Tag, Trash
 
 RECORDED_VERSIONS = ("mujoco", "gymnasium", "numpy", "h5py", "pygame")
@@ -25,17 +25,19 @@ RECORDED_VERSIONS = ("mujoco", "gymnasium", "numpy", "h5py", "pygame")
 
 @dataclass
 class Recorder:
-    """Owns the running episode. `facts` are the attributes that stay the same for the whole run; `trims`: idle ends are set aside.
+    """Owns the running episode. `facts` are the attributes that stay the same for the whole run; `trims`: idle ends are set aside;
+    `first` is the first episode's number (None: the session's next).
 
     `next_number` is what the next episode will have; `states` are the simulator states before each step so far: where a
     rewind can go.
     """
 
     session: Session
-    env: PandaEnv
+    plant: Plant
     facts: Mapping[str, Any]
     scribe: Scribe
     trims: bool = True
+    first: int | None = None
     running: bool = False
     number: int = -1
     late_ticks: int = 0
@@ -46,7 +48,7 @@ class Recorder:
     _episode_facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.next_number = self.session.next_number()
+        self.next_number = self.session.next_number() if self.first is None else self.first
 
     def begin(self, behaviour_mode: str = "", **episode_facts: Any) -> None:
         """Start an episode; `episode_facts` are its seed and the like. It may end with another behaviour mode."""
@@ -71,10 +73,10 @@ class Recorder:
         del self.states[step:]
         return number
 
-    def finish(self, outcome: Outcome, behaviour_mode: str, end: End) -> int | None:
+    def finish(self, outcome: Outcome, behaviour_mode: str, end: End, found_mode: str = "") -> int | None:
         """Keep the running episode; its number, or None when nothing had been recorded."""
         self.running = False
-        self.scribe.put(Finish(self._meta(outcome, behaviour_mode), end))
+        self.scribe.put(Finish(self._meta(outcome, behaviour_mode, found_mode), end))
         if self.states:
             return self.number
         if len(self._family.pop(self.number)) == 1:
@@ -94,15 +96,16 @@ class Recorder:
         """Wait until everything is on disk; raises UserError when something could not be written."""
         self.scribe.close()
 
-    def _meta(self, outcome: Outcome, behaviour_mode: str) -> EpisodeMeta:
+    def _meta(self, outcome: Outcome, behaviour_mode: str, found_mode: str = "") -> EpisodeMeta:
         return EpisodeMeta(
             outcome=outcome,
             behaviour_mode=behaviour_mode,
+            found_mode=found_mode,
             late_ticks=self.late_ticks,
             max_lateness_s=self.max_lateness_s,
-            control_hz=float(CONTROL_HZ),
-            task=self.env.task,
-            model_xml=self.env.xml,
+            control_hz=self.plant.control_hz,
+            task=self.plant.task,
+            model_xml=self.plant.xml,
             versions=installed_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             **self.facts,

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from data.episode import Episode
 from data.errors import UserError
 from data.session import Session
 from data.video import QUALITY, film_name, is_folder, make_folder, make_room, write_video
-from teleop.envs import make_panda
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.plant import Plant
 from teleop.envs.render import Image, Look
 
 
@@ -56,7 +57,7 @@ class Verdicts:
 
 @dataclass(frozen=True)
 class FilmStyle:
-    """`size_px` is width and height, `fps` pictures a second: a divisor of the control rate; `quality` 1 (small) to 10."""
+    """`size_px` is width and height, `fps` pictures a second at most; `quality` 1 (small) to 10."""
 
     camera: str
     size_px: tuple[int, int]
@@ -65,21 +66,24 @@ class FilmStyle:
     quality: int = QUALITY
 
     def __post_init__(self) -> None:
+        if self.fps < 1:
+            raise UserError(f"--fps {self.fps} is no number of pictures a second; give 1 or more")
         if not 1 <= self.quality <= 10:
             raise UserError(f"--quality {self.quality} is outside 1 (small files) … 10 (no loss one can see)")
-        if self.fps < 1 or CONTROL_HZ % self.fps:
-            allowed = ", ".join(str(n) for n in range(1, CONTROL_HZ + 1) if CONTROL_HZ % n == 0)
-            raise UserError(f"--fps {self.fps} does not divide the {CONTROL_HZ} steps a second; allowed: {allowed}")
+
+    def every(self, control_hz: float) -> int:
+        """Which states are drawn, one of so many: as many as make at most `fps` pictures a second."""
+        return max(1, ceil(control_hz / self.fps - 1e-9))
 
 
-def verify(arm: PandaEnv, episode: Episode) -> Verdict:
+def verify(plant: Plant, episode: Episode) -> Verdict:
     """Step the stored actions from the stored first state and compare every `sim_state` bit for bit."""
     states = episode.steps["sim_state"]
-    arm.restore(states[0])
+    plant.begin_again(episode.meta.seed, states[0])
     worst, first = 0.0, None
     for t, action in enumerate(episode.steps["actions"]):
-        arm.step(action)
-        now = arm.sim_state()
+        plant.step(action)
+        now = plant.sim_state()
         if now.tobytes() != states[t + 1].tobytes():
             first = t if first is None else first
             worst = max(worst, float(np.abs(now - states[t + 1]).max()))
@@ -89,25 +93,39 @@ def verify(arm: PandaEnv, episode: Episode) -> Verdict:
 def verify_each(session: Session, numbers: Sequence[int]) -> Iterator[tuple[int, Verdict | UserError]]:
     """`verify` one episode after the other, in one env; an error for one that cannot be read."""
     with contextlib.ExitStack() as stack:
-        arm = None
+        plant = None
         for number in numbers:
             try:
                 episode = session.read(number, keys=())
             except UserError as error:
                 yield number, error
                 continue
-            arm = arm or stack.enter_context(contextlib.closing(arm_of(session, episode)))
-            _check_fits(arm, episode, number)
-            yield number, verify(arm, episode)
+            plant = plant or stack.enter_context(contextlib.closing(plant_of(session, episode)))
+            _check_fits(plant, episode, number)
+            yield number, verify(plant, episode)
 
 
-def frames(arm: PandaEnv, episode: Episode, camera: str, width: int, height: int, look: Look, every: int = 1) -> Iterator[Image]:
+def frames(plant: Plant, episode: Episode, camera: str, width: int, height: int, look: Look, every: int = 1) -> Iterator[Image]:
     """The episode's stored states, each `every`-th and the last, as pictures (height, width, 3) uint8."""
+    for t in stand_through(plant, episode):
+        if t % every == 0 or t == len(episode):
+            yield plant.draw(camera or plant.camera_names[0], width, height, look)
+
+
+def stand_through(plant: Plant, episode: Episode) -> Iterator[int]:
+    """Stand in one stored state after the other, and give its number; where that cannot be, act again from the seed."""
     states = episode.steps["sim_state"]
+    if not plant.can_restore:
+        plant.begin_again(episode.meta.seed, states[0])
+        yield 0
+        for t, action in enumerate(episode.steps["actions"]):
+            plant.step(action)
+            yield t + 1
+        return
+    plant.set_scene(episode.meta.seed)
     for t, state in enumerate(states):
-        if t % every == 0 or t == len(states) - 1:
-            arm.restore(state)
-            yield arm.draw(camera, width, height, look)
+        plant.stand_as(state)
+        yield t
 
 
 def film_each(session: Session, numbers: Sequence[int], path: Path, style: FilmStyle) -> Iterator[tuple[int, int, Path]]:
@@ -120,26 +138,27 @@ def film_each(session: Session, numbers: Sequence[int], path: Path, style: FilmS
     else:
         make_room(path, "--video")
     with contextlib.ExitStack() as stack:
-        arm = None
+        plant = None
         for number in numbers:
             episode = session.read(number, keys=())
-            arm = arm or stack.enter_context(contextlib.closing(arm_of(session, episode)))
-            _check_fits(arm, episode, number)
+            plant = plant or stack.enter_context(contextlib.closing(plant_of(session, episode)))
+            _check_fits(plant, episode, number)
             target = path / film_name(number) if folder else path
-            pictures = frames(arm, episode, style.camera, *style.size_px, style.look, CONTROL_HZ // style.fps)
-            yield number, write_video(target, pictures, style.fps, quality=style.quality), target
+            every = style.every(episode.meta.control_hz)
+            pictures = frames(plant, episode, style.camera, *style.size_px, style.look, every)
+            yield number, write_video(target, pictures, episode.meta.control_hz / every, quality=style.quality), target
 
 
-def arm_of(session: Session, episode: Episode) -> PandaEnv:
+def plant_of(session: Session, episode: Episode) -> Plant:
     """The env an episode was recorded in, without its cameras (states do not need them)."""
     kwargs = {k: v for k, v in episode.meta.env_kwargs.items() if k not in ("cameras", "image_size")}
-    env, arm = make_panda(episode.meta.env_id, kwargs)
+    env, plant = make_plant(episode.meta.env_id, kwargs)
     env.reset(seed=0)
-    return arm
+    return plant
 
 
-def _check_fits(arm: PandaEnv, episode: Episode, number: int) -> None:
-    stored, here = episode.steps["sim_state"].shape[1:], arm.sim_state().shape
+def _check_fits(plant: Plant, episode: Episode, number: int) -> None:
+    stored, here = episode.steps["sim_state"].shape[1:], plant.sim_state().shape
     if stored != here:
         raise UserError(
             f"episode {number} has simulator states of {stored} numbers and {episode.meta.env_id} here has {here}; "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.schema import Outcome, Phase
+from teleop.bindings import Cue
 from teleop.mapping import ControlMode, Directions
 from teleop.pilot import Action
 from teleop.stick import Button, Stick
@@ -40,7 +41,9 @@ class Status:
     `rewind` is (step shown, steps recorded) while scrubbing; `hold` and `hold_wished` are ticks of held success (wished
     0: no auto-stop); `remaining_s` is what the episode may still last, `countdown_s` what is left before it starts;
     `mode_counts` are the successes per behaviour mode in the whole session, `plan` the wished ones; `kept` is the strip,
-    oldest first; `target` and `all_successes` count the whole session; `lateness_ms` is the last tick's, `worst_ms` the episode's.
+    oldest first; `hands_words` and `stick_help` say what the sticks do, `dead_cues` which buttons mean nothing here;
+    `scene_seed` is the seed of the reset; `target` and `all_successes` count the whole session; `lateness_ms` is the last
+    tick's, `worst_ms` the episode's.
     """
 
     phase: Phase
@@ -63,7 +66,6 @@ class Status:
     label_budget: int = 0
     control_mode: ControlMode = ControlMode.SIX
     directions: Directions = Directions.CAMERA
-    joint: int = 0
     precise: bool = False
     profile: str = "xbox"
     orbit: Orbit = Orbit()
@@ -81,6 +83,11 @@ class Status:
     kept: tuple[Kept, ...] = ()
     target: int | None = None
     all_successes: int = 0
+    control_hz: float = 20.0
+    hands_words: tuple[str, str] = ("", "")
+    stick_help: tuple[tuple[str, str, str], ...] = ()
+    dead_cues: frozenset[Cue] = frozenset()
+    scene_seed: int = 0
 
 
 class Screen(Protocol):

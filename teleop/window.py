@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from data.errors import UserError
 from teleop.clock import yield_to_control
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
-from teleop.envs.render import LOOKS
+from teleop.envs.plant import Plant
+from teleop.envs.render import LOOKS, Image
 from teleop.screen import Headless, Status
 
 SIZE_PX = (960, 720)
@@ -69,20 +69,24 @@ class WindowConfig:
 
 @dataclass(frozen=True)
 class Frame:
-    """One tick as it travels: `states` (K, S) are the simulator's at equal times up to the tick's end; one when nothing moves."""
+    """One tick as it travels: `states` (K, S) are the simulator's at equal times up to the tick's end; one when nothing moves.
+
+    `picture` is what a plant draws of itself, where its states cannot be stood in.
+    """
 
     status: Status
     states: NDArray[np.float64]
     began_s: float
+    picture: Image | None = None
 
 
 class Window:
     """A `Screen` on the desktop. `look` and `draw_s` are what the window's process chose and measured."""
 
-    def __init__(self, arm: PandaEnv, config: WindowConfig, *, pump: bool = False) -> None:
+    def __init__(self, plant: Plant, config: WindowConfig, *, pump: bool = False) -> None:
         context = multiprocessing.get_context("spawn")
-        self._arm, self._pump, self._quit = arm, Headless(pump), False
-        arm.keeps_trail = True
+        self._plant, self._pump, self._quit = plant, Headless(pump), False
+        plant.keeps_trail = True
         self._conn, theirs = context.Pipe()
         self._seen = context.RawValue("Q", 0)
         self._sent = 0
@@ -121,10 +125,10 @@ class Window:
     def show(self, status: Status) -> None:
         if self._quit or self._sent - self._seen.value >= UNSEEN:
             return
-        states = np.array(self._arm.trail or [self._arm.sim_state()])
-        self._arm.trail = []
+        states = np.array(self._plant.trail or [self._plant.sim_state()])
+        self._plant.trail = []
         with contextlib.suppress(OSError):
-            self._conn.send(Frame(status, states, time.perf_counter()))
+            self._conn.send(Frame(status, states, time.perf_counter(), self._plant.own_picture()))
             self._sent += 1
 
     def save(self, path: str) -> None:
@@ -147,12 +151,12 @@ def _asks_to_quit(event: Any) -> bool:
     return bool(event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE))
 
 
-def state_due(count: int, age_s: float, *, is_last: bool = True) -> int:
+def state_due(count: int, age_s: float, control_hz: float, *, is_last: bool = True) -> int:
     """Which of `count` states on the way through one control period is to be seen at `age_s` after it began.
 
     The end is kept for the last picture before the next tick: shown earlier it would leave that one with nothing new.
     """
-    return max(0, min(count - (1 if is_last else 2), int(age_s * CONTROL_HZ * count)))
+    return max(0, min(count - (1 if is_last else 2), int(age_s * control_hz * count)))
 
 
 # -- in the window's process -------------------------------------------------------------------------------------------
@@ -194,16 +198,16 @@ class _Easel:
     def __init__(self, config: WindowConfig, seen: Any) -> None:
         import pygame
 
-        from teleop.envs import make_panda
+        from teleop.envs import make_plant
         from teleop.painter import Painter
         from teleop.sounds import Sounds
 
         self._pygame, self._seen = pygame, seen
         surface = pygame.display.set_mode(config.size_px)
         pygame.display.set_caption(config.title)
-        env, self._arm = make_panda(config.env_id, {k: v for k, v in config.env_kwargs.items() if k != "cameras"})
+        env, self._plant = make_plant(config.env_id, {k: v for k, v in config.env_kwargs.items() if k != "cameras"})
         env.reset(seed=0)
-        self._painter = (config.painter or Painter)(surface, self._arm, keyboard=config.keyboard)
+        self._painter = (config.painter or Painter)(surface, self._plant, keyboard=config.keyboard)
         self._sounds = Sounds(config.sound)
         if config.look == "auto":
             self._painter.take_best_look(0.75 / REDRAW_HZ)
@@ -245,9 +249,9 @@ class _Easel:
     def _index(self) -> int:
         assert self._frame is not None
         age_s, picture_s = time.perf_counter() - self._frame.began_s, 1.0 / REDRAW_HZ
-        is_last = age_s + max(picture_s, self._draw_s) > 1.0 / CONTROL_HZ
+        is_last = age_s + max(picture_s, self._draw_s) > 1.0 / self._plant.control_hz
         middle_s = age_s + self._draw_s + 0.5 * picture_s  # of the time a picture begun now is on the screen
-        return state_due(len(self._frame.states), middle_s, is_last=is_last)
+        return state_due(len(self._frame.states), middle_s, self._plant.control_hz, is_last=is_last)
 
     def _unfinished(self) -> bool:
         return self._frame is not None and self._drawn != (self._seen.value, len(self._frame.states) - 1)
@@ -256,8 +260,9 @@ class _Easel:
         assert self._frame is not None
         start_s, index = time.perf_counter(), self._index()
         self._pace.note(start_s)
-        self._arm.stand_as(self._frame.states[index])
-        self._painter.paint(replace(self._frame.status, redraw_hz=float(len(self._pace.drawn_s))))
+        self._plant.set_scene(self._frame.status.scene_seed)
+        self._plant.stand_as(self._frame.states[index])
+        self._painter.paint(replace(self._frame.status, redraw_hz=float(len(self._pace.drawn_s))), self._frame.picture)
         self._pygame.display.flip()
         self._drawn = (self._seen.value, index)
         self._draw_s += 0.2 * (time.perf_counter() - start_s - self._draw_s)

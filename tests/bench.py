@@ -27,8 +27,8 @@ from data.session import Session
 from learn.train import TrainConfig, train
 from teleop.clock import RealClock
 from teleop.commands import COMMANDS
-from teleop.envs import make_panda
-from teleop.envs.panda import CONTROL_HZ
+from teleop.envs import make_plant
+from teleop.envs.arm import CONTROL_HZ
 
 ROUNDS = 5
 LOOP_TICKS = 200
@@ -62,8 +62,8 @@ def paired(ours: Callable[[], object], floor: Callable[[], object]) -> tuple[flo
 
 def step_rows() -> list[Row]:
     """One control step, with and without two cameras, over the bare physics steps inside it."""
-    plain, plain_arm = make_panda("PandaLift-v0", {"max_episode_steps": 100_000})
-    seeing, _ = make_panda("PandaLift-v0", {"cameras": ("front", "wrist"), "max_episode_steps": 100_000})
+    plain, plain_arm = make_plant("PandaLift-v0", {"max_episode_steps": 100_000})
+    seeing, _ = make_plant("PandaLift-v0", {"cameras": ("front", "wrist"), "max_episode_steps": 100_000})
     rng = np.random.default_rng(0)
     actions = rng.uniform(-0.3, 0.3, (50, 7)).astype(np.float32)
     substeps = round(1 / (CONTROL_HZ * plain_arm.model.opt.timestep))
@@ -83,7 +83,7 @@ def step_rows() -> list[Row]:
 
 def lateness_row() -> Row:
     """How late ticks begin while the env steps and draws two cameras; the floor is an empty loop on the same clock."""
-    env, _ = make_panda("PandaLift-v0", {"cameras": ("front", "wrist"), "max_episode_steps": 100_000})
+    env, _ = make_plant("PandaLift-v0", {"cameras": ("front", "wrist"), "max_episode_steps": 100_000})
     env.reset(seed=0)
     action = np.zeros(7, np.float32)
 

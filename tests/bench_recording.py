@@ -1,6 +1,6 @@
 """make bench-recording: does the loop keep its time while a window draws, two cameras are recorded and episodes are written?
 
-Hands on a virtual SDL gamepad record PandaLift for five minutes in a real window (Xvfb will do), then for one minute with
+Hands on a virtual SDL gamepad record Lift for five minutes in a real window (Xvfb will do), then for one minute with
 a drawing function that is slow on purpose, then push a resting stick 60 times to see when the picture changes. At the end
 the cost of a tick without a window. Marks: late ticks (> 2 ms) at most 0.1 %, 99th percentile of the lateness at most 0.5 ms,
 no drift, 60 pictures a second in the hull view, half of the pushes seen within 50 ms, a tick with two cameras at most 5 ms
@@ -32,7 +32,7 @@ from data.session import Session
 from teleop.clock import RealClock
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import has_display
-from teleop.envs.panda import CONTROL_HZ
+from teleop.envs.arm import CONTROL_HZ
 from teleop.loop import LoopConfig
 from teleop.painter import Painter
 from teleop.stick import Axis, Button
@@ -71,11 +71,11 @@ class WatchingPainter(LoggedPainter):
 class SlowPainter(LoggedPainter):
     """Wastes time in pure Python, which is what would hold up a loop in the same process most."""
 
-    def paint(self, status: Any) -> None:
+    def paint(self, status: Any, picture: Any = None) -> None:
         until_s = time.perf_counter() + SLOW_S
         while time.perf_counter() < until_s:
             pass
-        super().paint(status)
+        super().paint(status, picture)
 
 
 def refuse(*_: object) -> None:

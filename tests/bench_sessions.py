@@ -27,7 +27,7 @@ from data.schema import Outcome
 from data.session import Session
 from data.takes import End
 from teleop.commands import COMMANDS
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.recorder import Recorder
 from teleop.scribe import InlineScribe, ScribeProcess
 
@@ -140,7 +140,7 @@ def memory_mb(pid: int) -> float:
 def memory_marks(folder: Path, episode: Episode, episodes: int, kind: Callable[[Session], InlineScribe | ScribeProcess]) -> list[Mark]:
     """Record so many episodes with two cameras; how much larger the processes are at the end than after a fifth of them."""
     session = Session.create(folder / kind.__name__)
-    env, arm = make_panda("PandaLift-v0", {})
+    env, arm = make_plant("PandaLift-v0", {})
     env.reset(seed=0)
     scribe = kind(session)
     facts = {"env_id": "PandaLift-v0", "env_kwargs": {}, "operator": "bench", "clock": "simulated", "settings": {}}

@@ -10,7 +10,7 @@ import pytest
 
 from data.cli import run_command
 from teleop.commands import COMMANDS
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,8 +23,8 @@ def own_calibrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="module")
 def env() -> Iterator[gymnasium.Env[Any, Any]]:
-    """PandaReach for a whole module; its loop sets it up anew for every episode."""
-    env, _ = make_panda("PandaReach-v0", {"max_episode_steps": 1200})
+    """Reach for a whole module; its loop sets it up anew for every episode."""
+    env, _ = make_plant("PandaReach-v0", {"max_episode_steps": 1200})
     yield env
     env.close()
 

@@ -24,8 +24,8 @@ from teleop.bindings import MODE_TAGS
 from teleop.clock import SimulatedClock
 from teleop.devices.device import View
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
 from teleop.envs.render import FAST, PRETTY, Look
 from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
@@ -78,7 +78,7 @@ class Actor:
 class Photographer:
     """A `Screen` that remembers the moment of the picture: what there was to say, and how the arm stood."""
 
-    def __init__(self, arm: PandaEnv, when: Callable[[Status], bool]) -> None:
+    def __init__(self, arm: ArmEnv, when: Callable[[Status], bool]) -> None:
         self.arm, self.when = arm, when
         self.taken: tuple[Status, np.ndarray] | None = None
         self.shown = 0
@@ -187,7 +187,7 @@ SCENES: dict[str, Scene] = {
 }
 
 
-def play(folder: Path, scene: Scene, arm: PandaEnv, env: Any) -> tuple[Status, np.ndarray]:
+def play(folder: Path, scene: Scene, arm: ArmEnv, env: Any) -> tuple[Status, np.ndarray]:
     """Run the loop until the scene's moment: its status and simulator state."""
     operator = ScriptedOperator(arm, MappingConfig(), OperatorConfig(skill=1.5), SEED)
     photographer = Photographer(arm, scene.when)
@@ -206,7 +206,7 @@ def play(folder: Path, scene: Scene, arm: PandaEnv, env: Any) -> tuple[Status, n
 
 def record_some(folder: Path) -> None:
     """Episodes for the strip: some tagged, one a failure."""
-    env, arm = make_panda("PandaLift-v0", {})
+    env, arm = make_plant("PandaLift-v0", {})
     for mode, press in (("left", None), ("left", None), ("over", tapping(Button.B, 30)), ("right", None), ("left", None), ("", None)):
         scene = Scene(lambda s: s.phase is Phase.READY and s.episodes > 0, press or (lambda tick, stick: stick), config={"mode": mode})
         play(folder, scene, arm, env)
@@ -215,7 +215,7 @@ def record_some(folder: Path) -> None:
 
 def photograph(folder: Path, scene: Scene, size: tuple[int, int], look: Look) -> Painter:
     """A painter that has painted the scene, and the strip's thumbnails one by one before."""
-    env, arm = make_panda(scene.env_id, {})
+    env, arm = make_plant(scene.env_id, {})
     status, state = play(folder.with_name(scene.env_id), scene, arm, env)
     arm.stand_as(state)
     painter = Painter(pygame.display.set_mode(size), arm, keyboard=scene.keyboard, look=look)
@@ -227,7 +227,7 @@ def photograph(folder: Path, scene: Scene, size: tuple[int, int], look: Look) ->
 
 def print_times(folder: Path) -> None:
     """Median and 95th percentile in milliseconds of 150 pictures in which the stick, the time and the arm move."""
-    env, arm = make_panda("PandaLift-v0", {})
+    env, arm = make_plant("PandaLift-v0", {})
     status, state = play(folder, SCENES["recording"], arm, env)
     for size in SIZES:
         painter = Painter(pygame.display.set_mode(size), arm, keyboard=False)

@@ -67,7 +67,7 @@ BAD = {
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),
     "unknown policy": ("learn train {lift} --out {new} --policy magic", "invalid choice 'magic' for argument '--policy'"),
     "unknown gate": ("learn dagger {lift} --out {new} --gate magic", "'human', 'every-step', 'ensemble'"),
-    "unknown camera to replay": ("teleop replay {lift} --camera top", "'front', 'wrist'"),
+    "unknown camera to replay": ("teleop replay {lift} --camera top --video {new}.mp4", "there is no camera 'top'; allowed: front, wrist"),
     "missing session": ("data inspect", "SESSION"),
     "missing --out": ("learn train {lift}", "--out"),
     "letters for a count": (RECORD + " --episodes many", "--episodes"),
@@ -114,7 +114,7 @@ BAD = {
     "no evaluation": ("learn evaluate {model} --episodes 0", "--episodes 0"),
     # what is not there
     "no such env": ("teleop record --env Nope-v0 --session {new}", "there is no environment 'Nope-v0'"),
-    "not an arm": ("teleop record --env CartPole-v1 --session {new}", "allowed: PandaLift-v0, PandaReach-v0"),
+    "not an arm": ("teleop record --env CartPole-v1 --session {new}", "no scripted operator knows CartPole-v1"),
     "keyboard without a window": ("teleop record --device keyboard --headless --session {new}", "the keyboard needs a window"),
     "no display to play on": ("teleop replay {lift}", "use --video OUT.mp4 or --verify"),
     "no such episode": ("teleop replay {lift} --verify --episode 99", "has no episode 99; allowed: 0 to 2"),
@@ -144,7 +144,7 @@ BAD = {
     "evaluate a session": ("learn evaluate {lift}", "is not a model"),
     "evaluate half a model": ("learn evaluate {halfmodel}", "has no readable policy.safetensors"),
     "evaluate in another env": ("learn evaluate {model} --env PandaReach-v0", "was trained with object of width 10, PandaReach-v0 has"),
-    "evaluate on a cart": ("learn evaluate {model} --env CartPole-v1", "the policy needs a Dict with object"),
+    "evaluate on a cart": ("learn evaluate {model} --env CartPole-v1", "which CartPole-v1 does not observe; it has: state"),
     "video that is not one": ("teleop replay {lift} --video {new}.avi", "is not an .mp4; give a name that ends in .mp4"),
     "video below a file": ("teleop replay {lift} --video {file}/out.mp4", "--video {file}/out.mp4"),
     # sessions that will not do

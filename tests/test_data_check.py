@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +249,9 @@ def test_an_older_session_is_read_trained_on_and_migrated(old: Path, tmp_path: P
     path = session / "episodes" / "000000.hdf5"
     before = read_episode(path)
     assert f"schema-{before.meta.schema_version}" == old.name
-    assert run("teleop", "replay", session, "--verify") == 0
+    differs = int(before.meta.versions["mujoco"] != version("mujoco"))  # another MuJoCo differs in the last bits: the answer is no
+    assert run("teleop", "replay", session, "--verify") == differs
+    capsys.readouterr()
     assert run("data", "check", session, "--replay", 0, "--json") == 0
     assert answer(capsys)["without_checksum"] == 1
     assert run("data", "migrate", session, "--json") == 0
@@ -261,7 +264,7 @@ def test_an_older_session_is_read_trained_on_and_migrated(old: Path, tmp_path: P
             assert after.steps[field.name].tobytes() == before.steps[field.name].tobytes(), field.name
     for key in before.obs:
         assert after.obs[key].tobytes() == before.obs[key].tobytes(), key
-    assert run("teleop", "replay", session, "--verify") == 0
+    assert run("teleop", "replay", session, "--verify") == differs
     assert run("data", "check", session, "--replay", 0, "--json") == 0
     assert answer(capsys)["without_checksum"] == 0
     content = path.read_bytes()

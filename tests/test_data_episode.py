@@ -15,8 +15,8 @@ from data.episode import Episode, build_episode
 from data.episode_file import read_end_state, read_episode, read_facts, read_meta, write_episode
 from data.errors import UserError
 from data.schema import SCHEMA_VERSION, SINCE, STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
-from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
 from teleop.stick import AXES, BUTTONS
 
 UNASKED = ("labels", "policy_actions", "gate_scores", "decision_latency_s")
@@ -33,8 +33,8 @@ def episode(episode_file: Path) -> Episode:
 
 
 @pytest.fixture(scope="module")
-def arm() -> Iterator[PandaEnv]:
-    env, arm = make_panda("PandaLift-v0", {})
+def arm() -> Iterator[ArmEnv]:
+    env, arm = make_plant("PandaLift-v0", {})
     with closing(env):
         env.reset(seed=0)
         yield arm
@@ -44,7 +44,7 @@ def arm() -> Iterator[PandaEnv]:
 
 
 @pytest.mark.parametrize("field", STEP_FIELDS, ids=lambda field: field.name)
-def test_a_recorded_file_has_every_field_with_its_dtype_and_shape(episode_file: Path, arm: PandaEnv, field: Field) -> None:
+def test_a_recorded_file_has_every_field_with_its_dtype_and_shape(episode_file: Path, arm: ArmEnv, field: Field) -> None:
     with h5py.File(episode_file, "r") as file:
         steps = int(file.attrs["num_samples"])
         axes = {
@@ -64,7 +64,7 @@ def test_a_recorded_file_has_no_field_that_the_table_does_not_name(episode_file:
         assert set(file) == {f.name for f in STEP_FIELDS} | {"obs", "final_obs"}
 
 
-def test_observations_are_those_before_the_action(episode: Episode, arm: PandaEnv) -> None:
+def test_observations_are_those_before_the_action(episode: Episode, arm: ArmEnv) -> None:
     for t in range(len(episode)):
         observed = arm.restore(episode.steps["sim_state"][t])
         assert set(observed) == set(episode.obs)
@@ -72,21 +72,21 @@ def test_observations_are_those_before_the_action(episode: Episode, arm: PandaEn
             np.testing.assert_array_equal(episode.obs[key][t], value, err_msg=f"{key} at step {t}")
 
 
-def test_final_observations_are_those_after_the_last_action(episode: Episode, arm: PandaEnv) -> None:
+def test_final_observations_are_those_after_the_last_action(episode: Episode, arm: ArmEnv) -> None:
     observed = arm.restore(episode.steps["sim_state"][-1])
     assert set(observed) == set(episode.final_obs)
     for key, value in observed.items():
         np.testing.assert_array_equal(episode.final_obs[key], value, err_msg=key)
 
 
-def test_states_are_time_qpos_qvel_before_the_action(episode: Episode, arm: PandaEnv) -> None:
+def test_states_are_time_qpos_qvel_before_the_action(episode: Episode, arm: ArmEnv) -> None:
     for t in (0, len(episode) // 2, len(episode) - 1):
         arm.restore(episode.steps["sim_state"][t])
         expected = np.concatenate([[arm.data.time], arm.data.qpos, arm.data.qvel])
         np.testing.assert_array_equal(episode.steps["states"][t], expected)
 
 
-def test_the_stored_actions_lead_from_each_state_to_the_next(episode: Episode, arm: PandaEnv) -> None:
+def test_the_stored_actions_lead_from_each_state_to_the_next(episode: Episode, arm: ArmEnv) -> None:
     arm.restore(episode.steps["sim_state"][0])
     for t, action in enumerate(episode.steps["actions"]):
         arm.step(action)
@@ -141,7 +141,7 @@ def test_the_attributes_say_where_an_episode_comes_from(episode_file: Path) -> N
         assert bool(file.attrs["success"]) is True
 
 
-def test_the_model_is_stored_as_mjcf(episode: Episode, arm: PandaEnv) -> None:
+def test_the_model_is_stored_as_mjcf(episode: Episode, arm: ArmEnv) -> None:
     model = ET.fromstring(episode.meta.model_xml)
     assert model.tag == "mujoco"
     assert {joint.get("name") for joint in model.iter("joint")} >= {arm.model.joint(i).name for i in range(7)}
@@ -311,9 +311,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_episode_of_an_older_schema_is_read_as_if_nothing_new_had_happened(tmp_path: Path) -> None:
-    """What schemas 2 and 3 brought is missing in files of schema 1."""
+    """What schemas 2 to 4 brought is missing in files of schema 1."""
     path = tmp_path / "000000.hdf5"
-    written = made_episode(meta=replace(META, idle_start=0, idle_end=0, uid="", recovered=False, origin=""))
+    written = made_episode(meta=replace(META, idle_start=0, idle_end=0, uid="", recovered=False, origin="", found_mode=""))
     write_episode(path, written)
     newer = [f for f in STEP_FIELDS if f.since > 1]
     with h5py.File(path, "a") as file:

@@ -168,7 +168,7 @@ def test_episodes_of_an_older_schema_are_known_again(source: Session, target: Se
     for merged, passed_over in ((3, 0), (0, 3)):
         said = answer(capsys, "merge", target.path, source.path)
         assert (said["merged"], said["passed_over"]) == (merged, passed_over)
-    assert [row.schema_version for row in target.rows()] == [3, 3, 2, 2, 3]
+    assert [row.schema_version for row in target.rows()] == [4, 4, 2, 2, 4]
     assert len({row.uid for row in target.rows()}) == 5
     shutil.rmtree(source.path)
 

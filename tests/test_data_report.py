@@ -243,7 +243,6 @@ def test_exact_replays_are_asked_of_the_simulator(recorded: Path) -> None:
         ("report {session} --out {out}/r.txt", "is not a page; give a name that ends in .html"),
         ("report {session} --out {out}/r.html --videos -1", "--videos -1 is negative"),
         ("report {session} --out {file}/r.html", "its folder cannot be made"),
-        ("report {session} --out {out}/r.html --camera top", "'front', 'wrist'"),
         ("report {empty} --out {out}/r.html", "is an empty session; record episodes first"),
         ("report {out} --out {out}/r.html", "is not a session"),
         ("video {session} --out {out}/x.avi", "is not an .mp4; give a name that ends in .mp4"),
@@ -261,3 +260,9 @@ def test_a_mistake_is_one_line(line: str, says: str, recorded: Path, tmp_path: P
     places["out"].mkdir()
     places["file"].write_text("")
     check_mistake(capsys, line, says, **places)
+
+
+def test_a_camera_that_is_not_there_is_named_with_those_that_are(copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "report", copied, "--out", tmp_path / "r.html", "--camera", "top") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "error: there is no camera 'top'; allowed: front, wrist"
+    assert not (tmp_path / "r.html").exists()

@@ -15,6 +15,7 @@ META = EpisodeMeta(
     operator="gamepad: Pad",
     task="pick up the red cube",
     behaviour_mode="left",
+    found_mode="over-left",
     control_hz=20.0,
     late_ticks=3,
     max_lateness_s=0.004,

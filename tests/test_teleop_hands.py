@@ -7,8 +7,8 @@ from test_teleop_support import LIFT, REST, Always, AskAt, TableDevice, hold, lo
 from data.schema import Outcome, Phase
 from teleop import feel
 from teleop.control import ArmKinematics
-from teleop.envs import make_panda
-from teleop.envs.robot import PANDA
+from teleop.envs import make_plant
+from teleop.envs.robots.builtin import PANDA
 from teleop.envs.scene import PREFIX
 from teleop.grip import GripStyle
 from teleop.hands import MODES
@@ -57,7 +57,7 @@ def test_a_joint_moves_the_hand_as_that_joint_alone_would(env, tmp_path, joint, 
     rows = [START, MODE, MODE, MODE, *choose, *[push(left_x=0.9 * sign)] * 10, *[REST] * 10, tap(Button.Y)]
     loop, session, memory = loop_of(tmp_path, env, arm, TableDevice(rows), NEVER)
     loop.run()
-    assert memory.shown[-1].joint == joint
+    assert memory.shown[-1].hands_words == (f"joint {joint + 1}", "of 7")
     steps = session.read(0).steps
     env.reset(seed=0)
     arm.restore(steps["sim_state"][0])
@@ -188,7 +188,7 @@ def test_ready_is_ready_while_the_countdown_runs(sit):
 
 
 def test_lift_can_be_driven_in_every_mode_without_an_error(tmp_path):
-    env, arm = make_panda(LIFT, {})
+    env, arm = make_plant(LIFT, {})
     rng = np.random.default_rng(0)
     rows = [START]
     for _ in range(40):

@@ -336,7 +336,7 @@ def test_a_trigger_fills_as_far_as_it_is_pulled():
 
 def test_the_pad_says_the_control_mode_and_whose_directions():
     assert {"rotate", "· base"} <= set(words_of(drawn(status(control_mode=ControlMode.ROTATE, directions=Directions.BASE))[0], "pad"))
-    assert "joint 4" in words_of(drawn(status(control_mode=ControlMode.JOINT, joint=3))[0], "pad")
+    assert "joint 4" in words_of(drawn(status(hands_words=("joint 4", "of 7")))[0], "pad")
     assert "precise" in words_of(drawn(status(precise=True))[0], "pad")
     assert "precise" not in words_of(drawn(status())[0], "pad")
 

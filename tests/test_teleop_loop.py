@@ -1,4 +1,4 @@
-"""THE loop, driven by a table of sticks on the real PandaReach: what is pressed is what happens is what is kept."""
+"""THE loop, driven by a table of sticks on the real Reach: what is pressed is what happens is what is kept."""
 
 import gymnasium
 import numpy as np
@@ -21,7 +21,7 @@ from data.errors import UserError
 from data.schema import Outcome, Phase, Source
 from data.session import Session
 from teleop.bindings import MODE_TAGS
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig, stick_to_action
 from teleop.replay import verify
@@ -78,7 +78,7 @@ def test_an_episode_starts_with_the_press_and_ends_with_the_next(sit):
 def test_before_the_start_the_arm_does_not_move(sit):
     _, session, _ = sit([SIDE] * 10 + [START, REST, STOP])
     first = session.read(0)
-    fresh, arm = make_panda(REACH, {})
+    fresh, arm = make_plant(REACH, {})
     fresh.reset(seed=0)
     assert first.steps["sim_state"][0].tobytes() == arm.sim_state().tobytes()
     fresh.close()
@@ -89,7 +89,7 @@ def test_what_was_observed_before_the_action_is_kept_with_it(sit):
     episode = session.read(0)
     hand = np.array([*episode.obs["robot0_eef_pos"], episode.final_obs["robot0_eef_pos"]])
     assert np.all(np.diff(hand[1:, 1]) > 1e-3), "stick right is +y"
-    fresh, arm = make_panda(REACH, {})
+    fresh, arm = make_plant(REACH, {})
     for t in range(len(episode)):
         seen = arm.restore(episode.steps["sim_state"][t])
         assert all(seen[k].tobytes() == episode.obs[k][t].tobytes() for k in seen)
@@ -182,7 +182,7 @@ def test_while_paused_time_stands_still_and_nothing_is_kept(sit):
 
 
 def _arm_and(episode):
-    env, arm = make_panda(episode.meta.env_id, {})
+    env, arm = make_plant(episode.meta.env_id, {})
     env.reset(seed=0)
     return arm, episode
 
@@ -362,7 +362,7 @@ def test_success_that_does_not_hold_does_not_end(env, tmp_path):
 
 
 def test_the_longest_episode_is_cut_off_and_judged(tmp_path):
-    env, arm = make_panda(REACH, {"max_episode_steps": 7})
+    env, arm = make_plant(REACH, {"max_episode_steps": 7})
     loop, session, _ = loop_of(tmp_path, env, arm, TableDevice([START] + [REST] * 20), NEVER)
     loop.run()
     assert outcomes(session) == [Outcome.FAILURE]
@@ -395,7 +395,7 @@ def test_an_undone_scene_is_not_drawn_again(sit):
 
 def test_the_stored_seed_gives_the_stored_scene(sit):
     _, session, _ = sit([START, SIDE, tap(Button.Y), START, SIDE, tap(Button.Y)])
-    fresh, arm = make_panda(REACH, {})
+    fresh, arm = make_plant(REACH, {})
     for number, meta in session.metas():
         fresh.reset(seed=meta.seed)
         assert arm.sim_state().tobytes() == session.read(number).steps["sim_state"][0].tobytes()

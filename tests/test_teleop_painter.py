@@ -8,10 +8,10 @@ from test_teleop_support import put
 
 from data.schema import Outcome, Phase
 from teleop.aids import make_aids, read_out
-from teleop.envs import make_panda
-from teleop.envs.lift import HALF_M
+from teleop.envs import make_plant
 from teleop.envs.probe import Probe
 from teleop.envs.render import FAST, LOOKS, PRETTY, project
+from teleop.envs.tasks.lift import HALF_M
 from teleop.hud.shapes import AMBER
 from teleop.painter import ARROW_STEPS, CLOSE, Painter
 from teleop.screen import Kept, Orbit
@@ -24,7 +24,7 @@ TURNED = Orbit(40.0, 10.0, 0.9)
 
 @pytest.fixture(scope="module")
 def arm():
-    env, arm = make_panda("PandaLift-v0", {})
+    env, arm = make_plant("PandaLift-v0", {})
     env.reset(seed=0)
     yield arm
     env.close()

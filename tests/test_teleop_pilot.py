@@ -1,4 +1,4 @@
-"""A policy at the wheel: it drives, asks, waits for an answer and is taken over from, on the real PandaReach."""
+"""A policy at the wheel: it drives, asks, waits for an answer and is taken over from, on the real Reach."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from test_teleop_support import PERIOD_S, REACH, REST, Always, AskAt, TableDevic
 
 from data.schema import Outcome, Phase, Source
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig, stick_to_action
 from teleop.pilot import Pilot
@@ -250,7 +250,7 @@ def test_after_letting_go_the_gripper_is_the_policy_s_again(sit):
 
 
 def test_the_scripted_operator_answers_every_question(tmp_path):
-    env, arm = make_panda(REACH, {"max_episode_steps": 40})
+    env, arm = make_plant(REACH, {"max_episode_steps": 40})
     pilot = pilot_of(ask_at=None, budget=15)
     operator = ScriptedOperator(arm, MappingConfig(), OperatorConfig(), 0)
     loop, session, _ = loop_of(tmp_path, env, arm, operator, LoopConfig(episodes=1, hold_ticks=0), pilot)

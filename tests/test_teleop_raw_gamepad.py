@@ -24,7 +24,7 @@ from teleop.devices.profiles import recognise
 from teleop.devices.raw_codes import HATS, LAYOUTS, TRIGGERS, RawState, layout_for, scaled
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import EvdevSource, RawPad, XinputSource, raw_pads
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 from teleop.replay import verify
 from teleop.stick import BUTTONS, Axis, Button
@@ -531,7 +531,7 @@ def test_an_xinput_pad_that_is_unplugged_is_gone(windows):
 
 def test_an_episode_with_a_tag_a_rewind_and_a_pulled_plug(wire, pad, tmp_path):
     """What `tests/test_teleop_record.py` does on SDL's events, here on the kernel's."""
-    env, arm = make_panda(REACH, {"max_episode_steps": -1})
+    env, arm = make_plant(REACH, {"max_episode_steps": -1})
     loop, session, _ = loop_of(tmp_path / "session", env, arm, pad, LoopConfig(hold_ticks=0))
 
     def tick_until(condition):

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from test_teleop_support import put
 
-from teleop.envs.lift import HALF_M, PandaLift
-from teleop.envs.reach import PandaReach
 from teleop.envs.render import (
     FAST,
     PRETTY,
@@ -18,6 +16,8 @@ from teleop.envs.render import (
     project,
     view_heading_deg,
 )
+from teleop.envs.tasks.lift import HALF_M, Lift
+from teleop.envs.tasks.reach import Reach
 from teleop.mapping import Drive, MappingConfig, stick_to_action
 from teleop.screen import Orbit
 from teleop.stick import Axis, make_stick
@@ -27,7 +27,7 @@ REST_ACTION = np.array([0, 0, 0, 0, 0, 0, -1], np.float32)
 
 @pytest.fixture(scope="module")
 def seeing():
-    env = PandaLift(cameras=("front", "wrist"))
+    env = Lift(cameras=("front", "wrist"))
     yield env
     env.close()
 
@@ -99,7 +99,7 @@ def test_looking_changes_nothing(seeing):
 
 
 def test_render_gives_a_picture_only_when_asked_for():
-    env = PandaReach(render_mode="rgb_array")
+    env = Reach(render_mode="rgb_array")
     env.reset(seed=0)
     assert env.render().shape == (480, 640, 3)
     env.render_mode = None

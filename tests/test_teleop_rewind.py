@@ -6,7 +6,7 @@ from test_teleop_support import LIFT, PERIOD_S, REACH, REST, UNPLUGGED, Always, 
 
 from data.schema import Outcome, Phase
 from data.trim import whole
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 from teleop.pilot import Pilot
 from teleop.replay import verify
@@ -19,7 +19,7 @@ NEVER = LoopConfig(hold_ticks=0)
 
 @pytest.fixture(scope="module")
 def envs():
-    made = {name: make_panda(name, {"max_episode_steps": 1200})[0] for name in (REACH, LIFT)}
+    made = {name: make_plant(name, {"max_episode_steps": 1200})[0] for name in (REACH, LIFT)}
     yield made
     for env in made.values():
         env.close()
@@ -37,7 +37,7 @@ def sit(envs, tmp_path):
 
 
 def exact(episode):
-    env, arm = make_panda(episode.meta.env_id, {})
+    env, arm = make_plant(episode.meta.env_id, {})
     env.reset(seed=0)
     verdict = verify(arm, episode)
     env.close()

@@ -8,8 +8,8 @@ from data.errors import UserError
 from data.schema import Outcome, Phase, Source
 from teleop.devices.device import View
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
 from teleop.experts import expert_for
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig, stick_to_action
@@ -27,7 +27,7 @@ def episodes(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def arm():
-    env, arm = make_panda(LIFT, {"max_episode_steps": 1200})
+    env, arm = make_plant(LIFT, {"max_episode_steps": 1200})
     env.reset(seed=0)
     yield arm
     env.close()
@@ -174,11 +174,11 @@ def test_a_skill_off_the_scale_is_refused(skill):
 
 
 def test_a_task_it_does_not_know_is_named():
-    class PandaStack(PandaEnv):
+    class Juggle(ArmEnv):
         pass
 
-    with pytest.raises(UserError, match="no scripted operator knows PandaStack; allowed: PandaLift, PandaReach"):
-        expert_for(PandaStack.__new__(PandaStack))
+    with pytest.raises(UserError, match=r"no scripted operator knows Juggle; allowed: Detour, Drawer, Lift, .*, Stack"):
+        expert_for(Juggle.__new__(Juggle))
 
 
 def test_its_sticks_in_another_hand_give_the_same_states(arm, tmp_path):
@@ -186,7 +186,7 @@ def test_its_sticks_in_another_hand_give_the_same_states(arm, tmp_path):
     session = scripted_session(tmp_path / "scripted", LIFT, 1)
     episode = session.read(0)
     sticks = [stick_from_array(row) for row in episode.steps["stick"]]
-    env, other = make_panda(LIFT, {"max_episode_steps": 600})
+    env, other = make_plant(LIFT, {"max_episode_steps": 600})
     # The tick that starts also drives, so the first stick carries the button.
     rows = [Stick(sticks[0].axes, sticks[0].held, frozenset({Button.START})), *sticks[1:]]
     loop, copied, _ = loop_of(tmp_path / "copied", env, other, TableDevice(rows), LoopConfig(episodes=1), env_id=LIFT)

@@ -13,8 +13,9 @@ from data.session import Session
 from teleop.clock import SimulatedClock
 from teleop.devices.device import Pulse, View
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Plant
 from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
 from teleop.pilot import Pilot
@@ -111,12 +112,19 @@ class AskAt:
 
 
 def loop_of(
-    folder: Path, env: Any, arm: PandaEnv, device: Any, config: LoopConfig | None = None, pilot: Pilot | None = None, env_id: str = REACH
+    folder: Path,
+    env: Any,
+    arm: Plant,
+    device: Any,
+    config: LoopConfig | None = None,
+    pilot: Pilot | None = None,
+    env_id: str = REACH,
+    env_kwargs: dict[str, Any] | None = None,
 ) -> tuple[Loop, Session, Memory]:
     """THE loop on simulated time over a session in `folder`."""
     session, memory = Session.create(folder), Memory()
     settings = {"operator": asdict(device.config)} if isinstance(device, ScriptedOperator) else {}
-    facts = {"env_id": env_id, "env_kwargs": {}, "operator": device.name, "clock": "simulated", "settings": settings}
+    facts = {"env_id": env_id, "env_kwargs": env_kwargs or {}, "operator": device.name, "clock": "simulated", "settings": settings}
     scribe = InlineScribe(session)
     recorder = Recorder(session, arm, facts, scribe)
     loop = Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot)
@@ -126,7 +134,7 @@ def loop_of(
 
 def scripted_session(folder: Path, env_id: str, episodes: int, skill: float = 1.0, max_steps: int = 600) -> Session:
     """A session that the scripted operator recorded."""
-    env, arm = make_panda(env_id, {"max_episode_steps": max_steps})
+    env, arm = make_plant(env_id, {"max_episode_steps": max_steps})
     operator = ScriptedOperator(arm, MappingConfig(), OperatorConfig(skill=skill), 0)
     loop, session, _ = loop_of(folder, env, arm, operator, LoopConfig(episodes=episodes), env_id=env_id)
     loop.run()
@@ -134,7 +142,7 @@ def scripted_session(folder: Path, env_id: str, episodes: int, skill: float = 1.
     return session
 
 
-def put(env: PandaEnv, body: str, pos_m: Any) -> None:
+def put(env: ArmEnv, body: str, pos_m: Any) -> None:
     """Place a free body, or the goal."""
     if body == "goal":
         env.data.mocap_pos[0] = pos_m

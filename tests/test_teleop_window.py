@@ -12,7 +12,7 @@ from test_teleop_support import TableDevice as Table
 from data.errors import UserError
 from teleop.devices.device import View
 from teleop.devices.keyboard import Keyboard
-from teleop.envs import make_panda
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 from teleop.painter import Painter
 from teleop.stick import Axis, Button
@@ -22,7 +22,7 @@ PATIENCE_S = 30.0
 
 
 class Sleepy(Painter):
-    def paint(self, status):
+    def paint(self, status, picture=None):
         time.sleep(1.0)
 
 
@@ -31,7 +31,7 @@ class Typing(Painter):
 
     painted = 0
 
-    def paint(self, status):
+    def paint(self, status, picture=None):
         self.painted += 1
         if self.painted in (1, 5):
             pygame.event.post(pygame.event.Event(pygame.KEYDOWN if self.painted == 1 else pygame.KEYUP, key=pygame.K_w))
@@ -62,17 +62,17 @@ class Tap:
 
 
 class Closing(Painter):
-    def paint(self, status):
+    def paint(self, status, picture=None):
         pygame.event.post(pygame.event.Event(pygame.QUIT))
 
 
 class Escaping(Painter):
-    def paint(self, status):
+    def paint(self, status, picture=None):
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_ESCAPE))
 
 
 class Dying(Painter):
-    def paint(self, status):
+    def paint(self, status, picture=None):
         os._exit(3)
 
 
@@ -83,7 +83,7 @@ def dummy_video(monkeypatch):
 
 @pytest.fixture(scope="module")
 def env():
-    env, _ = make_panda(LIFT, {"max_episode_steps": -1})
+    env, _ = make_plant(LIFT, {"max_episode_steps": -1})
     yield env
     env.close()
 
@@ -146,16 +146,16 @@ def test_it_draws_what_a_painter_in_this_process_would_draw(env, open_window, dr
 
 @pytest.mark.parametrize(("age_s", "due"), [(-1.0, 0), (0.0, 0), (0.004, 0), (0.006, 1), (0.026, 5), (0.049, 9), (0.051, 9), (9.0, 9)])
 def test_between_two_ticks_the_states_on_the_way_are_due_one_after_the_other(age_s, due):
-    assert state_due(10, age_s) == due
+    assert state_due(10, age_s, 20.0) == due
 
 
 @pytest.mark.parametrize(("age_s", "due"), [(0.0, 0), (0.026, 5), (0.044, 8), (0.046, 8), (9.0, 8)])
 def test_the_end_is_kept_for_the_last_picture_before_the_next_tick(age_s, due):
-    assert state_due(10, age_s, is_last=False) == due
+    assert state_due(10, age_s, 20.0, is_last=False) == due
 
 
 def test_a_scene_that_stands_still_has_one_state():
-    assert {state_due(1, age_s, is_last=last) for age_s in (0.0, 0.03, 1.0) for last in (True, False)} == {0}
+    assert {state_due(1, age_s, 20.0, is_last=last) for age_s in (0.0, 0.03, 1.0) for last in (True, False)} == {0}
 
 
 def test_what_is_sent_are_the_states_on_the_way_and_the_last_is_the_tick_s(env, open_window, drive, monkeypatch):

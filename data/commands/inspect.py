@@ -48,6 +48,7 @@ def summarise(session: Session, catalog: Catalog) -> dict[str, Any]:
         "successes": sum(r.success for r in rows),
         "outcomes": dict(Counter(str(r.outcome) for r in rows)),
         "modes": dict(Counter(r.behaviour_mode or "untagged" for r in rows)),
+        "found_modes": dict(Counter(r.found_mode for r in rows if r.found_mode)),
         "labels": sum(r.labels for r in rows),
         "env": rows[0].env_id if rows else None,
         "seconds": round(sum(r.seconds for r in rows), 3),
@@ -68,9 +69,10 @@ def _print(session: Session, catalog: Catalog, summary: dict[str, Any], most: in
     console.print(table)
     if most and len(rows) > most:
         console.print(f"the last {most} of {len(rows)} episodes; --all shows every one")
+    found = f", found {json.dumps(summary['found_modes'])}" if summary["found_modes"] else ""
     console.print(
         f"{summary['episodes']} episodes{' of ' + summary['env'] if rows else ''}, {summary['steps']} steps, {summary['seconds']:.0f} s, "
-        f"outcomes {json.dumps(summary['outcomes'])}, modes {json.dumps(summary['modes'])}, {summary['damaged']} damaged",
+        f"outcomes {json.dumps(summary['outcomes'])}, modes {json.dumps(summary['modes'])}{found}, {summary['damaged']} damaged",
         markup=False,
     )
     for number, why in catalog.damaged.items():
@@ -83,4 +85,11 @@ def _print(session: Session, catalog: Catalog, summary: dict[str, Any], most: in
 def _cells(row: Row) -> tuple[str, ...]:
     outcome = f"{row.outcome}, recovered" if row.recovered else str(row.outcome)
     counts = (row.steps, f"{row.seconds:.1f}", row.labels or "-", row.seed, row.late_ticks)
-    return str(row.number), outcome, row.behaviour_mode or "-", row.operator, *map(str, counts)
+    return str(row.number), outcome, _mode(row), row.operator, *map(str, counts)
+
+
+def _mode(row: Row) -> str:
+    """The operator's tag, and what the environment found where that is something else."""
+    if not row.found_mode or row.found_mode == row.behaviour_mode:
+        return row.behaviour_mode or "-"
+    return f"{row.behaviour_mode or '-'}, found {row.found_mode}"

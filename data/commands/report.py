@@ -11,7 +11,7 @@ from data.cli import EPISODES, SESSION, print_json, progress_bar
 from data.episode import Episode
 from data.errors import UserError, one_of
 from data.files import replace_file
-from data.films import CameraName, LookName, film
+from data.films import LookName, film
 from data.report.gather import report
 from data.report.page import page
 from data.selection import counted, numbers_text, select
@@ -30,8 +30,8 @@ class Report:
     """the page to write, e.g. report.html"""
     videos: int = 24
     """at most so many films: flagged episodes first, then an even sample; 0: none"""
-    camera: CameraName = "front"
-    """camera to film through"""
+    camera: str = ""
+    """camera to film through (default: the first)"""
     json: bool = False
     """print one JSON object on the last line"""
 
@@ -88,8 +88,8 @@ class Video:
     """an .mp4 for one episode, or a folder (000003.mp4 ...)"""
     episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all (default: all for a folder, else the last)"""
-    camera: CameraName = "front"
-    """camera to look through"""
+    camera: str = ""
+    """camera to look through (default: the first)"""
     size: tuple[int, int] = (640, 480)
     """width and height in pixels"""
     look: LookName = "pretty"

@@ -10,7 +10,7 @@ import numpy as np
 
 from data.cli import progress_bar
 from data.errors import UserError
-from data.films import CameraName, film, films_in
+from data.films import film, films_in
 from data.quality import KEYS, Quality, measure
 from data.report.coverage import Coverage
 from data.report.flags import Flagged, flag
@@ -33,7 +33,7 @@ class Readings:
     created: list[str]
 
 
-def report(session: Session, videos: int, camera: CameraName) -> Findings:
+def report(session: Session, videos: int, camera: str) -> Findings:
     """All that the page says about a session, with at most `videos` films; raises UserError for an empty one."""
     env_id = session.env_of().env_id
     readings = read(session)
@@ -83,7 +83,7 @@ def choose(qualities: Sequence[Quality], flagged: Sequence[Flagged], most: int) 
     return [*first, *(others[k] for k in dict.fromkeys(places))]
 
 
-def _films(session: Session, numbers: Sequence[int], camera: CameraName) -> tuple[dict[int, Film], str]:
+def _films(session: Session, numbers: Sequence[int], camera: str) -> tuple[dict[int, Film], str]:
     """The films, and why there are none, or not all."""
     if not numbers:
         return {}, "No films: none were asked for (--videos)."
@@ -93,6 +93,8 @@ def _films(session: Session, numbers: Sequence[int], camera: CameraName) -> tupl
         try:
             film(session.path, numbers, folder, FILM_SIZE_PX, camera, fps=FILM_FPS, look="meshes", quality=FILM_QUALITY)
         except UserError as error:
+            if camera and not films_in(folder, numbers):
+                raise  # who names a camera wants to know
             reason = f"The simulator could not draw {'them' if not films_in(folder, numbers) else 'the others'}: {error}."
         return {n: Film(path.read_bytes(), last_picture(path)) for n, path in films_in(folder, numbers).items()}, reason
 

@@ -13,12 +13,17 @@ from teleop.stick import Stick
 
 @dataclass(frozen=True)
 class View:
-    """What the one at the sticks can see of the loop; the scripted operator reads it, hardware does not need it."""
+    """What the one at the sticks can see of the loop; the scripted operator reads it, hardware does not need it.
+
+    `mode` is the behaviour mode asked for, `seed` the scene's.
+    """
 
     phase: Phase = Phase.READY
     success: bool = False
     proposal: NDArray[np.float32] | None = None
     heading_deg: float = 180.0
+    mode: str = ""
+    seed: int = 0
 
 
 @dataclass(frozen=True)

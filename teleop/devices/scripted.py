@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from data.schema import Phase, Source
 from teleop.devices.device import Pulse, View
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
-from teleop.experts import Aim, expert_for
+from teleop.envs.arm import CONTROL_HZ, ArmEnv
+from teleop.experts import expert_for
+from teleop.experts.aim import WHIMS, Aim, Wish
 from teleop.mapping import MappingConfig, action_to_axes
 from teleop.stick import STICK_AXES, Axis, Button, Stick, make_stick
 
 Vector = NDArray[np.float64]
+LARGEST_AIM_ERROR_M = 0.06
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,27 @@ class OperatorConfig:
 
 
 class ScriptedOperator:
-    """A `Device` that looks at the simulator instead of a screen. Seeded: the same seed gives the same sticks."""
+    """A `Device` that looks at the simulator instead of a screen. `stage` is the expert's word for what it is doing.
+
+    Seeded for each episode: its seed and the scene's give the same sticks, whatever was driven before.
+    """
 
     source = Source.SCRIPTED
     profile = "xbox"
 
-    def __init__(self, env: PandaEnv, mapping: MappingConfig, config: OperatorConfig, seed: int) -> None:
+    def __init__(self, env: ArmEnv, mapping: MappingConfig, config: OperatorConfig, seed: int) -> None:
         self.name = "scripted operator"
         self.config, self._env, self._mapping = config, env, mapping
         self._expert = expert_for(env)
-        self._rng = np.random.default_rng(seed)
+        self._seed = seed
         self._wait_ticks = 0
         self._last_phase = Phase.QUIT
         self._fresh_answer_ticks = 0
-        self._begin_episode()
+        self._begin_episode(View())
 
     def poll(self, events: Sequence[Any], view: View) -> Stick:
         if view.phase is not self._last_phase:
-            self._notice(view.phase)
+            self._notice(view)
         self._fresh_answer_ticks = max(0, self._fresh_answer_ticks - 1)
         if self._wait_ticks > 0:
             self._wait_ticks -= 1
@@ -91,22 +96,30 @@ class ScriptedOperator:
 
     # -- noticing --------------------------------------------------------------------------------------------------
 
-    def _notice(self, phase: Phase) -> None:
-        self._last_phase = phase
-        if phase is Phase.READY:
-            self._begin_episode()
+    def _notice(self, view: View) -> None:
+        self._last_phase = view.phase
+        if view.phase is Phase.READY:
+            self._begin_episode(view)
             self._wait_ticks = self._ticks(self.config.think_s)
-        elif phase is Phase.ASKING and self._fresh_answer_ticks == 0:
+        elif view.phase is Phase.ASKING and self._fresh_answer_ticks == 0:
             self._wait_ticks = self._ticks(self.config.decision_s)
 
-    def _begin_episode(self) -> None:
+    def _begin_episode(self, view: View) -> None:
+        self._rng, whims = (np.random.default_rng([self._seed, view.seed, stream]) for stream in (0, 1))
+        self._wish = Wish(self._mode(view.mode, whims), tuple(whims.uniform(-1.0, 1.0, WHIMS)))
         self._axes = np.zeros(len(STICK_AXES))
         self._noise = np.zeros(len(STICK_AXES))
         self._aims: deque[Aim] = deque()
-        self._stage, self._aim_error = "", np.zeros(3)
+        self.stage, self._aim_error = "", np.zeros(3)
         self._pause_ticks = self._lapse_ticks = 0
         self._lapse = np.zeros(len(STICK_AXES))
         self._delay = max(1, self._ticks(self.config.reaction_s))
+
+    def _mode(self, wished: str, rng: np.random.Generator) -> str:
+        """The behaviour mode asked for, else, where the task has several, the one this person feels like."""
+        if wished or not self._env.modes:
+            return wished
+        return str(rng.choice(self._env.modes))
 
     def _resting(self) -> Stick:
         """Hands on the pad: sticks at rest, the trigger finger as the gripper is, so that taking over drops nothing."""
@@ -115,7 +128,7 @@ class ScriptedOperator:
     # -- driving ---------------------------------------------------------------------------------------------------
 
     def _drive(self, heading_deg: float) -> Stick:
-        aim = self._perceived(self._expert(self._env))
+        aim = self._perceived(self._expert(self._env, self._wish))
         axes = self._wanted_axes(aim, heading_deg)
         wanted = np.array([axes[a] for a in STICK_AXES])
         wanted = self._with_slips(wanted)
@@ -126,7 +139,7 @@ class ScriptedOperator:
     def _answer(self, heading_deg: float) -> Stick:
         """A label: RB says that the sticks as they are, also at rest, are the answer. Decided, so without motor delay."""
         self._fresh_answer_ticks = CONTROL_HZ // 2
-        axes = self._wanted_axes(self._expert(self._env), heading_deg)
+        axes = self._wanted_axes(self._expert(self._env, self._wish), heading_deg)
         wanted = np.array([axes[a] for a in STICK_AXES])
         self._axes = wanted.copy()
         if self._rng.random() < self.config.lapse_rate * self.config.clumsiness / 2.0:
@@ -139,10 +152,12 @@ class ScriptedOperator:
             self._aims.clear()
         self._aims.append(aim)
         seen = self._aims[0] if len(self._aims) <= self._delay else self._aims.popleft()
-        if seen.stage != self._stage:
-            self._stage = seen.stage
+        if seen.stage != self.stage:
+            self.stage = seen.stage
             distance = np.linalg.norm(seen.pos_m - self._env.tcp_pos_m)
-            self._aim_error = self._rng.normal(0.0, self.config.overshoot * self.config.clumsiness * distance, 3)
+            error = self._rng.normal(0.0, self.config.overshoot * self.config.clumsiness * distance, 3)
+            # It fades over the last 10 cm: a larger one would never let the hand come nearer than that.
+            self._aim_error = error * min(1.0, LARGEST_AIM_ERROR_M / max(float(np.linalg.norm(error)), 1e-9))
         return aim if aim.stage == seen.stage else seen
 
     def _wanted_axes(self, aim: Aim, heading_deg: float) -> dict[Axis, float]:
@@ -150,9 +165,9 @@ class ScriptedOperator:
         limits = self._env.limits
         action = np.zeros(7, np.float32)
         action[:3] = error * self.config.approach_per_s / (CONTROL_HZ * limits.metres_per_step)
-        largest = float(np.abs(action[:3]).max())
-        if largest > self._mapping.translate:  # full speed along a straight line, not along the box's diagonal
-            action[:3] *= self._mapping.translate / largest
+        largest, fastest = float(np.abs(action[:3]).max()), self._mapping.translate * min(1.0, aim.speed)
+        if largest > fastest:  # full speed along a straight line, not along the box's diagonal
+            action[:3] *= fastest / largest
         action[5] = aim.yaw_rad * self.config.turn_per_s / (CONTROL_HZ * limits.radians_per_step)
         action[6] = aim.grip
         return action_to_axes(action, self._mapping, heading_deg)

@@ -1,4 +1,4 @@
-"""Environments: the robot, the scene, the tasks, and how one is made by name."""
+"""Environments: the robots, the scene, the tasks, any Gymnasium environment, and how one is made by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,34 +7,48 @@ import gymnasium
 
 import teleop
 from data.errors import UserError, one_of
-from teleop.envs.panda import CONTROL_HZ, PandaEnv
+from teleop.envs.plant import Plant
 
 
 def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    """A registered Gymnasium env (`gymnasium.make` with its time limit); an unknown id is a UserError that lists ours."""
+    """One of our environments, or any registered one made drivable (`adapter.Guest`); with its time limit.
+
+    An id may name the module that registers it (`module:id`). An unknown id is a UserError that lists ours.
+    """
+    name = env_id.removeprefix("teleop:")
     try:
-        return gymnasium.make(env_id.removeprefix("teleop:"), **kwargs)
-    except (gymnasium.error.UnregisteredEnv, gymnasium.error.NameNotFound, gymnasium.error.Error, ModuleNotFoundError) as error:
-        raise UserError(f"there is no environment {env_id!r} ({_first_line(error)}); allowed: {one_of(teleop.ENV_IDS)}") from error
+        return gymnasium.make(name, **kwargs) if name in teleop.ENV_IDS else _make_guest(name, kwargs)
+    except (gymnasium.error.Error, ModuleNotFoundError) as error:
+        words = f"allowed: {one_of(teleop.ENV_IDS)}, or any registered Gymnasium id (MODULE:ID imports the module that registers it)"
+        if isinstance(error, ModuleNotFoundError):
+            words = f"install it, or run it in the Python that has it: --env-python; {words}"
+        raise UserError(f"there is no environment {env_id!r} ({_first_line(error)}); {words}") from error
     except TypeError as error:
         raise UserError(f"{env_id} does not take these options ({_first_line(error)})") from error
 
 
-def make_panda(env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[gymnasium.Env[Any, Any], PandaEnv]:
-    """The env with its time limit, and the arm inside it; refuses an env that sticks cannot drive yet."""
+def _make_guest(env_id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+    from teleop.envs.adapter import Guest
+
+    return Guest(env_id, **kwargs)
+
+
+def make_plant(env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[gymnasium.Env[Any, Any], Plant]:
+    """The env with its time limit, and the plant inside it."""
     env = make_env(env_id, **env_kwargs)
-    arm = env.unwrapped
-    if not isinstance(arm, PandaEnv):
-        env.close()
-        raise UserError(f"{env_id} is not an arm that sticks can drive (actions {env.action_space}); allowed: {one_of(teleop.ENV_IDS)}")
-    return env, arm
+    plant = env.unwrapped
+    assert isinstance(plant, Plant)
+    return env, plant
 
 
-def longest_evaluation_s(env_id: str) -> float:
-    """The time limit of the registered env in seconds, which also bounds a policy's rollout."""
-    if env_id not in teleop.ENV_IDS:
-        raise UserError(f"there is no environment {env_id!r} here; allowed: {one_of(teleop.ENV_IDS)}")
-    return teleop.ENV_IDS[env_id][1] / CONTROL_HZ
+def longest_evaluation_s(env_id: str, env_kwargs: Mapping[str, Any]) -> float | None:
+    """The time limit of the registered env in seconds, which also bounds a policy's rollout; None where it has none."""
+    if env_id in teleop.ENV_IDS:
+        return teleop.ENV_IDS[env_id] / Plant.control_hz
+    env, plant = make_plant(env_id, env_kwargs)
+    env.close()
+    steps = plant.longest_steps
+    return None if steps is None else steps / plant.control_hz
 
 
 def _first_line(error: Exception) -> str:

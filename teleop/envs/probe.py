@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from teleop.envs.panda import STATE_SPEC, PandaEnv
-from teleop.envs.render import COLLISION_GROUP, VISUAL_GROUP
+from teleop.envs.arm import STATE_SPEC, ArmEnv
+from teleop.envs.render import COLLISION_GROUP, UNDRAWN_GROUP, VISUAL_GROUP
+from teleop.envs.robots.chain import below, path_to
 from teleop.envs.scene import PREFIX
 
 DOWN = np.array([0.0, 0.0, -1.0])
@@ -27,18 +28,17 @@ class Reading:
 class Probe:
     """Owns a scratch copy of the arm's data: contacts are solved there."""
 
-    def __init__(self, arm: PandaEnv) -> None:
+    def __init__(self, arm: ArmEnv) -> None:
         self._arm, self._model, self._data = arm, arm.model, mujoco.MjData(arm.model)
-        joints = [self._model.joint(PREFIX + j).id for j in arm.robot.finger_joints]
-        self._fingers = tuple(int(self._model.jnt_bodyid[j]) for j in joints)
-        self._hand = int(self._model.body(PREFIX + arm.robot.hand_body).id)
+        hand, *tips = (int(self._model.body(PREFIX + b).id) for b in (arm.robot.hand_body, *arm.robot.fingertip_bodies))
+        self._hand = fingers_of(self._model, hand, tips)
         self._groups = np.ones(mujoco.mjNGROUP, np.uint8)
-        self._groups[[VISUAL_GROUP, COLLISION_GROUP]] = 0  # the robot's own
+        self._groups[[VISUAL_GROUP, COLLISION_GROUP, UNDRAWN_GROUP]] = 0  # the robot's own
 
     def read(self) -> Reading:
         mujoco.mj_setState(self._model, self._data, self._arm.sim_state(), STATE_SPEC)
         mujoco.mj_forward(self._model, self._data)
-        grips: dict[int, dict[int, float]] = {}
+        grips: dict[int, list[float]] = {}
         push = 0.0
         for i in range(self._data.ncon):
             ours, other = self._sides(i)
@@ -47,20 +47,19 @@ class Probe:
             force = self._normal_n(i)
             if self._model.body_weldid[other] == 0:
                 push += force
-            elif ours in self._fingers:
-                felt = grips.setdefault(other, dict.fromkeys(self._fingers, 0.0))
-                felt[ours] += force
-        held = next((body for body, felt in grips.items() if all(felt.values())), -1)
-        squeeze = max((sum(felt.values()) / len(self._fingers) for felt in grips.values()), default=0.0)
+            elif (finger := self._hand[ours]) is not None:
+                felt = grips.setdefault(other, [0.0, 0.0])
+                felt[finger] += force
+        held = next((body for body, felt in grips.items() if all(felt)), -1)
+        squeeze = max((sum(felt) / len(felt) for felt in grips.values()), default=0.0)
         return Reading(squeeze, push, self._below_z_m(held))
 
     def _sides(self, contact: int) -> tuple[int | None, int]:
-        """The body of the hand in this contact, if there is one, and the other body."""
+        """The body of the hand in this contact, if it touches something else with it, and the other body."""
         one, other = (int(self._model.geom_bodyid[g]) for g in self._data.contact[contact].geom)
-        hand = (*self._fingers, self._hand)
-        if one in hand:
-            return one, other
-        return (other, one) if other in hand else (None, -1)
+        if (one in self._hand) == (other in self._hand):
+            return None, -1
+        return (one, other) if one in self._hand else (other, one)
 
     def _normal_n(self, contact: int) -> float:
         force = np.zeros(6)
@@ -80,3 +79,12 @@ class Probe:
                 return float(start[2])
             start = start + SKIP_M * DOWN
         return None
+
+
+def fingers_of(model: mujoco.MjModel, hand: int, fingertips: list[int]) -> dict[int, int | None]:
+    """Of each body of the hand which finger it belongs to: the place in `fingertips` of what its branch leads to, None for the palm."""
+    owner: dict[int, int | None] = dict.fromkeys(below(model, hand))
+    for finger, tip in enumerate(fingertips):
+        path = path_to(model, tip)
+        owner |= dict.fromkeys(below(model, path[path.index(hand) + 1]), finger)
+    return owner

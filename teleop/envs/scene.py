@@ -4,7 +4,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from teleop.envs.robot import Robot
+from teleop.envs.robots import Robot
+from teleop.envs.robots.spec import share_options
 
 Vector = NDArray[np.float64]
 PREFIX = "robot0_"
@@ -13,10 +14,12 @@ TABLE_HALF_M = (0.5, 0.55, 0.02)
 TABLE_CENTRE_X_M = 0.4
 FLOOR_Z_M = -0.6
 PANEL_PX = (1280, 960)
+WRIST_CAMERA_M = (0.07, 0.0, -0.1034)  # from the tool centre point, along its axes
+COLUMN_RADIUS_M = 0.085
 
 
 def build_scene(robot: Robot, robot_spec: mujoco.MjSpec) -> mujoco.MjSpec:
-    """World frame = robot base frame: x forward over the table, z up, z = 0 on the table's surface."""
+    """World frame: x away from the robot, which stands at the origin, z up, z = 0 on the table's surface."""
     spec = mujoco.MjSpec()
     spec.modelname = f"{robot.name}_table"
     spec.option.timestep = TIMESTEP_S
@@ -29,10 +32,25 @@ def build_scene(robot: Robot, robot_spec: mujoco.MjSpec) -> mujoco.MjSpec:
     spec.visual.headlight.specular = [0.1, 0.1, 0.1]
     _add_room(spec)
     _add_front_camera(spec)
-    frame = spec.worldbody.add_frame()
+    _add_column(spec.worldbody, robot)
+    half_yaw = robot.base_yaw_rad / 2
+    frame = spec.worldbody.add_frame(pos=robot.base_pos_m, quat=[np.cos(half_yaw), 0.0, 0.0, np.sin(half_yaw)])
+    share_options(spec, robot_spec)
     spec.attach(robot_spec, frame=frame, prefix=PREFIX)
-    _add_wrist_camera(spec.body(PREFIX + robot.hand_body), np.array(robot.tcp_pos_in_hand_m))
+    _add_wrist_camera(spec.body(PREFIX + robot.hand_body), robot)
     return spec
+
+
+def _add_column(world: mujoco.MjsBody, robot: Robot) -> None:
+    """What a base above the table stands on; only to be seen."""
+    x, y, height = robot.base_pos_m
+    if height <= 0.01:
+        return
+    for radius, half, z, shade in ((COLUMN_RADIUS_M, height / 2, height / 2, 0.50), (1.3 * COLUMN_RADIUS_M, 0.006, 0.006, 0.40)):
+        world.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[radius, half, 0], pos=[x, y, z],
+            rgba=[shade, shade + 0.02, shade + 0.05, 1.0], contype=0, conaffinity=0,
+        )  # fmt: skip
 
 
 def _add_room(spec: mujoco.MjSpec) -> None:
@@ -75,10 +93,14 @@ def _add_front_camera(spec: mujoco.MjSpec) -> None:
     spec.worldbody.add_camera(name="front", pos=pos, xyaxes=[*right, *up], fovy=45)
 
 
-def _add_wrist_camera(hand: mujoco.MjsBody, tcp_m: Vector) -> None:
+def _add_wrist_camera(hand: mujoco.MjsBody, robot: Robot) -> None:
     """In front of the palm, tilted so that the fingertips stay in the lower part of the picture."""
-    pos = np.array([0.07, 0.0, 0.0])
-    forward = tcp_m + 0.75 * pos - pos
+    tcp, turn = np.array(robot.tcp_pos_in_hand_m), np.zeros(9)
+    mujoco.mju_quat2Mat(turn, np.array(robot.tcp_quat_in_hand_wxyz))
+    rot = turn.reshape(3, 3)
+    beside, before = np.array([WRIST_CAMERA_M[0], 0.0, 0.0]), np.array([0.0, 0.0, WRIST_CAMERA_M[2]])
+    forward = 0.75 * beside - beside - before
     forward /= np.linalg.norm(forward)
     right = np.array([0.0, 1.0, 0.0])
-    hand.add_camera(name="wrist", pos=pos, xyaxes=[*right, *np.cross(-forward, right)], fovy=75)
+    up = np.cross(-forward, right)
+    hand.add_camera(name="wrist", pos=tcp + rot @ (beside + before), xyaxes=[*(rot @ right), *(rot @ up)], fovy=75)

@@ -8,7 +8,6 @@ import pygame
 
 from data.schema import Phase
 from teleop.aids import Readout
-from teleop.envs.panda import CONTROL_HZ
 from teleop.hud import alerts, panels, shapes, strip
 from teleop.hud.labels import KEYBOARD
 from teleop.hud.pad import PadPicture, mode_words
@@ -81,12 +80,14 @@ class Hud:
         """The gripper and the modes, from the bar down; gives the column's right end."""
         y = panels.BAR_HEIGHT + MARGIN
         gauges = panels.gripper_facts(status, readout)
-        sheet = self._sheet("gripper", gauges, lambda: panels.draw_gripper(self.type, gauges))
-        self._place("gripper", sheet, MARGIN, y)
+        if gauges:
+            sheet = self._sheet("gripper", gauges, lambda: panels.draw_gripper(self.type, gauges))
+            self._place("gripper", sheet, MARGIN, y)
+            y += sheet.height + MARGIN
         rows = panels.modes_facts(status)
         if rows:
             modes = self._sheet("modes", rows, lambda: panels.draw_modes(self.type, rows))
-            self._place("modes", modes, MARGIN, y + sheet.height + MARGIN)
+            self._place("modes", modes, MARGIN, y)
         return MARGIN + panels.LEFT_WIDTH
 
     def _keymap(self, status: Status) -> float:
@@ -128,7 +129,11 @@ class Hud:
         left, right = self._lower_middle()
         if status.phase is Phase.REWIND and status.rewind is not None:
             step, steps = status.rewind
-            sheet = self._sheet("rewind", (step, steps), lambda: alerts.draw_rewind(self.type, right - left, step, steps, CONTROL_HZ))
+            sheet = self._sheet(
+                "rewind",
+                (step, steps, status.control_hz),
+                lambda: alerts.draw_rewind(self.type, right - left, step, steps, status.control_hz),
+            )
             self._place("rewind", sheet, left, floor - sheet.height)
         elif (notice := alerts.notice_facts(status)) is not None:
             sheet = self._sheet("notice", notice, lambda: alerts.draw_notice(self.type, right - left, *notice))
@@ -184,6 +189,8 @@ class Hud:
         """Which camera the small picture shows, and which the large one, above it."""
         inset = self.inset_px
         for name, words, above in (("main view", camera, True), ("small view", other, False)):
+            if not words:
+                continue
             width = self.type.width(words, 11, bold=True) + 12
             sheet = self._tag(name, words, width)
             area = (

@@ -9,7 +9,6 @@ from teleop.hud import shapes
 from teleop.hud.labels import KEYBOARD
 from teleop.hud.shapes import AMBER, BLUE, DARK, DIM, EDGE, GREEN, INK, RED, Colour
 from teleop.hud.sheet import Sheet, Type
-from teleop.mapping import ControlMode
 from teleop.screen import Status
 from teleop.stick import Axis, Button, Stick
 
@@ -145,6 +144,6 @@ def _spots(profile: str, cross: tuple[float, float]) -> dict[Button, Spot]:
 
 def mode_words(status: Status) -> tuple[str, str]:
     """The control mode and whose directions, as the footer says them."""
-    if status.control_mode is ControlMode.JOINT:
-        return f"joint {status.joint + 1}", "of 7"
+    if any(status.hands_words):
+        return status.hands_words
     return str(status.control_mode), f"· {status.directions}"

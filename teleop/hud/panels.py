@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from data.schema import Phase
 from teleop.aids import Readout
-from teleop.bindings import BINDINGS, MODE_BUTTONS, MODE_HELP, PILOT_HELP, TAG_HELP, VIEW_HELP
+from teleop.bindings import BINDINGS, MODE_BUTTONS, MODE_HELP, PILOT_HELP, REWIND_HELP, TAG_HELP, VIEW_HELP, Cue
 from teleop.hud.alerts import HARD_N
 from teleop.hud.labels import relabel
 from teleop.hud.shapes import AMBER, BLUE, DARK, DIM, EDGE, GREEN, GREY, INK, RED, VIOLET, Colour
@@ -110,12 +110,13 @@ def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
     """Whether the map is the short one, and its rows (key, meaning): what works now and nothing else."""
     phase = status.phase
     short = phase in (Phase.HUMAN, Phase.POLICY, Phase.REWIND) and status.elapsed_s > FULL_MAP_S
-    bound = [(b.pad, b.key, str(b.cue) if short else b.meaning) for b in BINDINGS if phase in b.phases]
+    stick_help = status.stick_help or MODE_HELP[status.control_mode]
+    bound = [(b.pad, b.key, str(b.cue) if short else b.meaning) for b in BINDINGS if phase in b.phases and b.cue not in status.dead_cues]
     if phase is Phase.REWIND:
-        bound.insert(0, ("LT (hold)", "Z (hold)", "rewind") if short else MODE_HELP[status.control_mode][-1])
+        bound.insert(0, ("LT (hold)", "Z (hold)", "rewind") if short else REWIND_HELP)
     help_ = list(PILOT_HELP) if phase in (Phase.POLICY, Phase.ASKING) else []
     if phase in (Phase.HUMAN, Phase.ASKING) and not short:
-        help_ += MODE_HELP[status.control_mode]
+        help_ += [row for row in stick_help if row != REWIND_HELP or Cue.REWIND not in status.dead_cues]
     rows = [*help_, *bound]
     if not short:
         rows += [*VIEW_HELP, *(TAG_HELP if phase is Phase.READY else ())]
@@ -149,7 +150,9 @@ class Gauge:
 
 
 def gripper_facts(status: Status, readout: Readout) -> tuple[Gauge, ...]:
-    """What the gripper does, feels and is above, rounded to what is shown."""
+    """What the gripper does, feels and is above, rounded to what is shown; nothing where there is none."""
+    if readout.width_m is None:
+        return ()
     gauges = [
         Gauge("open", f"{1000 * readout.width_m:.0f} mm", _part(readout.width_m / WIDEST_WIDTH_M)),
         Gauge("grip", f"{readout.grip_n:.0f} N", _part(readout.grip_n / FULL_FORCE_N), GREEN),

@@ -23,8 +23,8 @@ from data.errors import UserError
 from data.schema import LATE_S, Outcome, Phase, Source
 from data.session import Session
 from data.takes import End
-from teleop.envs import make_panda
-from teleop.envs.panda import PandaEnv
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
 from teleop.recorder import Recorder
 from teleop.scribe import InlineScribe, ScribeProcess
 
@@ -60,7 +60,7 @@ class Tally:
         }
 
 
-def drive(report: int, folder: Path, arm: PandaEnv, victim: str, seed: int) -> None:
+def drive(report: int, folder: Path, arm: ArmEnv, victim: str, seed: int) -> None:
     """The child: record without end, and tell the pipe `report` of every step and of every episode that was kept."""
     session = Session.create(folder)
     with session.claim():
@@ -92,11 +92,11 @@ def _hear(scribe: InlineScribe | ScribeProcess, tell: Callable[..., int]) -> Non
         tell(news=line)
 
 
-def _end(arm: PandaEnv, obs: dict, image: np.ndarray | None) -> End:
+def _end(arm: ArmEnv, obs: dict, image: np.ndarray | None) -> End:
     return End(dict(obs) if image is None else {**obs, "front_image": image}, arm.sim_state())
 
 
-def _step(arm: PandaEnv, obs: dict, t: int) -> Step:
+def _step(arm: ArmEnv, obs: dict, t: int) -> Step:
     return Step(
         obs=obs,
         sim_state=arm.sim_state(),
@@ -114,7 +114,7 @@ def _step(arm: PandaEnv, obs: dict, t: int) -> Step:
 class Child:
     """One recorder to be killed."""
 
-    def __init__(self, folder: Path, arm: PandaEnv, victim: str, seed: int) -> None:
+    def __init__(self, folder: Path, arm: ArmEnv, victim: str, seed: int) -> None:
         self.folder, self.victim, self.told = folder, victim, b""
         self._read, write = os.pipe()
         with warnings.catch_warnings():
@@ -164,7 +164,7 @@ class Child:
         os.close(self._read)
 
 
-def one_kill(arm: PandaEnv, root: Path, victim: str, seed: int, tally: Tally) -> None:
+def one_kill(arm: ArmEnv, root: Path, victim: str, seed: int, tally: Tally) -> None:
     rng = random.Random(seed)
     folder = root / f"{victim}-{seed}"
     child = Child(folder, arm, victim, seed)
@@ -223,7 +223,7 @@ def _indexed(folder: Path) -> list[int]:
 
 def run_kills(kills: int, first_seed: int = 0, progress: Callable[[int], None] = lambda done: None) -> Tally:
     """So many kills, in turn of each kind of victim."""
-    env, arm = make_panda("PandaReach-v0", {})
+    env, arm = make_plant("PandaReach-v0", {})
     env.reset(seed=0)
     tally = Tally()
     with tempfile.TemporaryDirectory() as name:

@@ -1,14 +1,15 @@
-"""PandaReach: bring the tool centre point to a marked point in the air."""
+"""Reach: bring the tool centre point to a marked point in the air."""
 
 import mujoco
 import numpy as np
 
-from teleop.envs.panda import PandaEnv, Vector
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Vector
 
 REACHED_M = 0.02
 
 
-class PandaReach(PandaEnv):
+class Reach(ArmEnv):
     """`object` (6,): goal position (m), goal − tool centre point (m). Success: closer than 2 cm."""
 
     task = "bring the gripper to the green ball"

@@ -1,25 +1,26 @@
-"""The base of every Panda task: actions, observations, exact states, cameras."""
+"""The base of every task at the table: an arm, its actions and observations, exact states, cameras."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import UserError, one_of
+from data.errors import UserError
 from teleop.control import ArmKinematics, IKConfig, Pose, apply_twist, move_by, solve_ik
-from teleop.envs.render import FAST, PRETTY, Camera, GhostGeom, Image, Look
-from teleop.envs.robot import PANDA, find_robot_xml, load_robot_spec
+from teleop.envs.eyes import Eyes
+from teleop.envs.plant import Obs, Plant, Vector
+from teleop.envs.randomize import Randomizer
+from teleop.envs.render import FAST, PRETTY, GhostGeom, Image, Look, can_orbit, view_heading_deg
+from teleop.envs.robots import find_robot, load_robot_spec
 from teleop.envs.scene import PREFIX, build_scene
 
 if TYPE_CHECKING:
     from teleop.screen import Orbit
 
-Vector = NDArray[np.float64]
-Obs = dict[str, NDArray[Any]]
 ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 CONTROL_HZ = 20
 START_BOX_M = ((0.38, -0.08, 0.13), (0.54, 0.08, 0.28))  # where the tool centre point starts
@@ -39,43 +40,49 @@ class ArmLimits:
     leash_m: float = 0.08
 
 
-class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
-    """A Franka Panda at a table, driven by Cartesian steps at 20 Hz.
+class ArmEnv(gymnasium.Env[Obs, NDArray[np.float32]], Plant):
+    """An arm with a gripper at a table, driven by Cartesian steps at 20 Hz. `robot`: a name, or a file of one's own.
 
     Action (7,) in [-1, 1]: `(dx, dy, dz, droll, dpitch, dyaw, grip)`, ±0.05 m and ±0.5 rad a step in the base frame
     (robosuite's OSC_POSE convention), grip −1 open … +1 closed. The step moves the *target* of the arm's position
-    servos; the target lives in `data.ctrl`, so MuJoCo's integration state is the whole state of the environment.
+    servos; the target lives in `data.ctrl`, so MuJoCo's integration state is the whole state of the environment. What
+    a task has to remember of the way there is in `data.userdata`, which belongs to that state.
 
     Observation (Dict of float32): `robot0_eef_pos` (3,) m, `robot0_eef_quat` (4,) xyzw with x ≥ 0,
-    `robot0_gripper_qpos` (2,) m, `robot0_joint_pos` (7,) rad, `object` (n,) as the task says, and per camera
-    `<name>_image` (H, W, 3) uint8.
+    `robot0_gripper_qpos` (2,), `robot0_joint_pos` (n,) rad, `object` (n,) as the task says, and what `cameras` see
+    (`eyes.py`). `randomize` names what changes from reset to reset (`randomize.py`).
 
-    Episodes are only truncated; `info["success"]` says whether the task is done now.
+    Episodes are only truncated; `info["success"]` says whether the task is done now, `info["mode"]`, where the task
+    has behaviour modes, which one the episode has turned out to be ("" while that is open).
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # noqa: RUF012 (Gymnasium's own declaration)
-    task = ""
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": CONTROL_HZ}  # type: ignore[misc]
+    control_hz = float(CONTROL_HZ)
     object_width = 0
+    memory_size = 0
+    start_box_m = START_BOX_M
 
     def __init__(
         self,
+        robot: str = "panda",
         cameras: tuple[str, ...] = (),
         image_size: int = 84,
         reward: str = "sparse",
+        randomize: tuple[str, ...] = (),
+        randomize_seed: int = 0,
         render_mode: str | None = None,
-        robot_xml: str | None = None,
     ) -> None:
         if reward not in ("sparse", "dense"):
             raise UserError(f"reward {reward!r} is not known; allowed: sparse, dense")
-        self.render_mode, self.reward_kind, self.robot, self.limits = render_mode, reward, PANDA, ArmLimits()
-        self.cameras, self.image_size, self._ik = tuple(cameras), image_size, IKConfig()
-        self.model = self._compile(robot_xml)
+        self.render_mode, self.reward_kind, self.limits = render_mode, reward, ArmLimits()
+        self.robot, self._ik = find_robot(robot), IKConfig()
+        self.model = self._compile()
         self.data = mujoco.MjData(self.model)
-        self.keeps_trail = False
-        self.trail: list[Vector] = []
+        self.keeps_trail, self.trail = False, []
         self._arm = ArmKinematics(self.model, tuple(PREFIX + j for j in self.robot.arm_joints), PREFIX + "tcp")
         self._find_addresses()
-        self._drawers: dict[tuple[int, int, Look], Camera] = {}
+        self._eyes = Eyes(self.model, tuple(cameras), image_size)
+        self._randomizer = Randomizer(self.model, tuple(randomize), randomize_seed)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (len(ACTION_NAMES),), np.float32)
         self.observation_space = self._make_observation_space()
 
@@ -94,6 +101,15 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
     def is_success(self) -> bool:
         raise NotImplementedError
 
+    def note_progress(self) -> None:
+        """After each step: put into `self.memory` what the task has to remember of the way."""
+
+    @property
+    def memory(self) -> Vector:
+        """(memory_size,) what the task remembers, zeros at a reset; a view that may be written to."""
+        view: Vector = self.data.userdata
+        return view
+
     def dense_reward(self) -> float:
         """In [0, 1], 1 at success."""
         raise NotImplementedError
@@ -111,15 +127,17 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Obs, dict[str, Any]]:
         super().reset(seed=seed)
         self.trail = []
+        if self._randomizer.wishes:
+            self.set_scene(int(self.np_random.integers(2**31)) if seed is None else seed)
         mujoco.mj_resetData(self.model, self.data)
-        start = Pose(self.np_random.uniform(*START_BOX_M), self._arm.pose(self._posture).rot)
+        start = Pose(self.np_random.uniform(*self.start_box_m), self._arm.pose(self._posture).rot)
         q, _ = solve_ik(self._arm, self._posture, start, self._posture, IKConfig(iterations=100))
         self.data.qpos[self._arm_qpos] = self.data.ctrl[self._arm_ctrl] = q
-        self.data.qpos[self._finger_qpos] = self.model.jnt_range[self._finger_joints, 1]
+        self.data.qpos[self._gripper_qpos] = self._gripper_open_qpos
         self.data.ctrl[self._gripper_ctrl] = self.robot.gripper_open_ctrl
         self.reset_objects()
         mujoco.mj_forward(self.model, self.data)
-        return self.observe(), {"success": self.is_success()}
+        return self.observe(), self._info(self.is_success())
 
     def step(self, action: NDArray[np.float32]) -> tuple[Obs, float, bool, bool, dict[str, Any]]:
         if not np.all(np.isfinite(action)):
@@ -127,9 +145,13 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         self._set_targets(np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0))
         self._advance()
         self._refresh()
+        self.note_progress()
         success = self.is_success()
         reward = self.dense_reward() if self.reward_kind == "dense" else float(success)
-        return self.observe(), reward, False, False, {"success": success}
+        return self.observe(), reward, False, False, self._info(success)
+
+    def _info(self, success: bool) -> dict[str, Any]:
+        return {"success": success, "mode": self.behaviour_mode()} if self.modes else {"success": success}
 
     def render(self) -> Image | None:
         if self.render_mode != "rgb_array":
@@ -137,9 +159,7 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         return self.draw("front", 640, 480, PRETTY)
 
     def close(self) -> None:
-        for drawer in self._drawers.values():
-            drawer.close()
-        self._drawers.clear()
+        self._eyes.close()
 
     # -- exact states ----------------------------------------------------------------------------------------------
 
@@ -204,18 +224,28 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         return tuple(f"{axis}{sign}" for sign, at in (("-", low), ("+", high)) for axis, there in zip("xyz", at, strict=True) if there)
 
     @property
-    def camera_names(self) -> list[str]:
-        """All that can be looked through, in the model's order."""
-        return [self.model.camera(i).name for i in range(self.model.ncam)]
-
-    @property
     def gripper_width_m(self) -> float:
         """Distance between the fingertips."""
-        return float(self.data.qpos[self._finger_qpos].sum())
+        rotations = self.data.xmat[self._fingertips].reshape(2, 3, 3)
+        left, right = self.data.xpos[self._fingertips] + np.einsum("sij,sj->si", rotations, self._fingertip_points)
+        return max(0.0, float(np.linalg.norm(left - right)) - self.robot.fingertips_touch_m)
 
     @property
     def xml(self) -> str:
         return self._xml
+
+    @property
+    def camera_names(self) -> list[str]:
+        return self._eyes.names
+
+    def heading_deg(self, camera: str, orbit: "Orbit | None" = None) -> float:
+        return view_heading_deg(self.model, self.data, camera, orbit)
+
+    def can_orbit(self, camera: str) -> bool:
+        return can_orbit(self.model, camera)
+
+    def set_scene(self, seed: int) -> None:
+        self._randomizer.apply(seed)
 
     def draw(
         self,
@@ -226,17 +256,13 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
         orbit: "Orbit | None" = None,
         ghosts: Sequence[GhostGeom] = (),
     ) -> Image:
-        """A picture (height, width, 3) uint8 of the named camera, turned by `orbit`, with `ghosts` in the scene."""
-        self._check_cameras((camera,))
-        key = (width, height, look)
-        if key not in self._drawers:
-            self._drawers[key] = Camera(self.model, width, height, look)
-        return self._drawers[key].draw(self.data, camera, orbit, ghosts)
+        return self._eyes.picture(self.data, camera, (width, height), look, orbit, ghosts)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _compile(self, robot_xml: str | None) -> mujoco.MjModel:
-        spec = build_scene(self.robot, load_robot_spec(self.robot, find_robot_xml(self.robot, robot_xml)))
+    def _compile(self) -> mujoco.MjModel:
+        spec = build_scene(self.robot, load_robot_spec(self.robot))
+        spec.nuserdata = self.memory_size
         self.add_objects(spec.worldbody)
         model = spec.compile()
         self._xml = str(spec.to_xml())
@@ -245,27 +271,27 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
 
     def _find_addresses(self) -> None:
         model, robot = self.model, self.robot
-        self._check_cameras(self.cameras)
         self._tcp = model.site(PREFIX + "tcp").id
         self._arm_qpos = np.array([model.joint(PREFIX + j).qposadr[0] for j in robot.arm_joints])
         self._arm_ctrl = np.array([model.actuator(PREFIX + a).id for a in robot.arm_actuators])
-        self._finger_joints = np.array([model.joint(PREFIX + j).id for j in robot.finger_joints])
-        self._finger_qpos = model.jnt_qposadr[self._finger_joints]
+        self._finger_qpos = np.array([model.joint(PREFIX + j).qposadr[0] for j in robot.finger_joints])
+        self._gripper_qpos = np.array([model.joint(PREFIX + j).qposadr[0] for j in robot.gripper_open_qpos])
+        self._gripper_open_qpos = np.array(list(robot.gripper_open_qpos.values()))
+        self._fingertips = np.array([model.body(PREFIX + b).id for b in robot.fingertip_bodies])
+        self._fingertip_points = np.array(robot.fingertip_points_m)
         self._gripper_ctrl = model.actuator(PREFIX + robot.gripper_actuator).id
         self._posture = np.array(robot.home_qpos_rad)
 
-    def _check_cameras(self, names: tuple[str, ...]) -> None:
-        known = self.camera_names
-        for name in names:
-            if name not in known:
-                raise UserError(f"there is no camera {name!r}; allowed: {one_of(known)}")
-
     def _make_observation_space(self) -> Any:  # Gymnasium's Dict is not generic in its values
-        widths = {"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2, "robot0_joint_pos": 7, "object": self.object_width}
+        widths = {
+            "robot0_eef_pos": 3,
+            "robot0_eef_quat": 4,
+            "robot0_gripper_qpos": len(self._finger_qpos),
+            "robot0_joint_pos": len(self._arm_qpos),
+            "object": self.object_width,
+        }
         spaces: dict[str, gymnasium.Space[Any]] = {k: gymnasium.spaces.Box(-np.inf, np.inf, (n,), np.float32) for k, n in widths.items()}
-        for name in self.cameras:
-            spaces[f"{name}_image"] = gymnasium.spaces.Box(0, 255, (self.image_size, self.image_size, 3), np.uint8)
-        return gymnasium.spaces.Dict(spaces)
+        return gymnasium.spaces.Dict({**spaces, **self._eyes.spaces()})
 
     def _set_targets(self, action: Vector) -> None:
         limits, ctrl = self.limits, self.data.ctrl
@@ -306,8 +332,7 @@ class PandaEnv(gymnasium.Env[Obs, NDArray[np.float32]]):
             "robot0_joint_pos": self.data.qpos[self._arm_qpos],
             "object": self.object_obs(),
         }
-        images = {f"{name}_image": self.draw(name, self.image_size, self.image_size) for name in self.cameras}
-        return {**{key: value.astype(np.float32) for key, value in obs.items()}, **images}
+        return {**{key: value.astype(np.float32) for key, value in obs.items()}, **self._eyes.observe(self.data)}
 
 
 def quat_xyzw(rotation: Vector, positive: int = 3) -> Vector:

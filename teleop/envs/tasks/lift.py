@@ -1,16 +1,18 @@
-"""PandaLift: pick a cube up from the table."""
+"""Lift: pick a cube up from the table."""
 
 import mujoco
 import numpy as np
 
-from teleop.envs.panda import PandaEnv, Vector, quat_xyzw
+from teleop.envs.arm import ArmEnv, quat_xyzw
+from teleop.envs.plant import Vector
+from teleop.envs.props import RED, YAW_RAD, add_cube, put_down
 from teleop.envs.render import GhostGeom
 
 HALF_M = 0.02
 LIFTED_M = 0.06
 
 
-class PandaLift(PandaEnv):
+class Lift(ArmEnv):
     """`object` (10,): cube position (m), cube quaternion xyzw, cube − tool centre point (m).
 
     Success: the cube's centre is 6 cm above where it lay. The cube starts within ±10 cm of the table's middle,
@@ -21,18 +23,12 @@ class PandaLift(PandaEnv):
     object_width = 10
 
     def add_objects(self, world: mujoco.MjsBody) -> None:
-        cube = world.add_body(name="cube")
-        cube.add_freejoint(name="cube")
-        cube.add_geom(
-            name="cube", type=mujoco.mjtGeom.mjGEOM_BOX, size=[HALF_M] * 3, rgba=[0.82, 0.18, 0.16, 1.0], mass=0.08,
-            friction=[1.0, 0.01, 0.001], condim=4,
-        )  # fmt: skip
+        add_cube(world, "cube", HALF_M, RED)
 
     def reset_objects(self) -> None:
-        yaw = self.np_random.uniform(-np.pi / 6, np.pi / 6)
+        yaw = self.np_random.uniform(-YAW_RAD, YAW_RAD)
         xy = self.np_random.uniform([0.40, -0.10], [0.60, 0.10])
-        joint = self.model.joint("cube").qposadr[0]
-        self.data.qpos[joint : joint + 7] = [*xy, HALF_M, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        put_down(self, "cube", xy, HALF_M, yaw)
 
     @property
     def cube_pos_m(self) -> Vector:
