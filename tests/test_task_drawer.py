@@ -21,6 +21,16 @@ def open_it(env, opening_m):
     env.restore(env.sim_state())
 
 
+def follow(env):
+    """One step of the expert, without a person's noise; its stage."""
+    aim = drawer_expert(env, Wish())
+    action = np.zeros(7, np.float32)
+    action[:3] = np.clip((aim.pos_m - env.tcp_pos_m) * 3.0, -0.35, 0.35)
+    action[6] = aim.grip
+    env.step(action)
+    return aim.stage
+
+
 def test_the_cabinet_stands_elsewhere_and_otherwise_each_time_closed(env):
     places, yaws = [], []
     for seed in range(50):
@@ -29,6 +39,8 @@ def test_the_cabinet_stands_elsewhere_and_otherwise_each_time_closed(env):
         yaws.append(np.arctan2(env.cabinet_rot[1, 0], env.cabinet_rot[0, 0]))
         assert env.opening_m == 0.0
         assert env.bar_pos_m[2] == pytest.approx(BAR_Z_M, abs=1e-6)
+        touching = set(env.model.geom_bodyid[env.data.contact.geom[: env.data.ncon]].ravel())
+        assert not touching & {env.model.body("cabinet").id, env.model.body("drawer").id}
         low, high = np.array(env.limits.lower_m), np.array(env.limits.upper_m)
         assert np.all(env.bar_pos_m > low)
         assert np.all(env.bar_pos_m + [0.05, 0.0, 0.0] < high), "a hand fits behind the bar"
@@ -60,11 +72,7 @@ def test_the_drawer_comes_with_the_fingers_along_the_cabinet_s_axis_while_the_ca
     env.reset(seed=2)
     place, bar = env.data.body("cabinet").xpos.copy(), env.bar_pos_m
     for _ in range(150):
-        aim = drawer_expert(env, Wish())
-        action = np.zeros(7, np.float32)
-        action[:3] = np.clip((aim.pos_m - env.tcp_pos_m) * 3.0, -0.35, 0.35)
-        action[6] = aim.grip
-        env.step(action)
+        follow(env)
         assert np.array_equal(env.data.body("cabinet").xpos, place)
     assert env.is_success()
     np.testing.assert_allclose(env.cabinet_rot.T @ (env.bar_pos_m - bar), [-env.opening_m, 0.0, 0.0], atol=1e-6)
@@ -93,6 +101,33 @@ def test_the_expert_answers_from_odd_states(env):
     assert drawer_expert(env, Wish()).stage in ("approach", "rise")
     open_it(env, TRAVEL_M)
     assert drawer_expert(env, Wish()).stage == "done"
+
+
+@pytest.mark.parametrize(("slip", "again"), [((0.0, 0.0, 0.4), "hook"), ((0.3, 0.0, 0.0), "pull")], ids=["off the bar", "back in"])
+def test_the_expert_hooks_and_pulls_again_after_a_slip(env, slip, again):
+    env.reset(seed=1)
+    for _ in range(150):
+        if follow(env) == "pull" and env.opening_m > 0.03:
+            break
+    for _ in range(6):
+        env.step(np.array([*slip, 0.0, 0.0, 0.0, 1.0], np.float32))
+    assert not env.is_success()
+    stages = [follow(env) for _ in range(150)]
+    assert env.is_success()
+    assert again in stages
+
+
+def test_a_stored_state_is_as_open_as_it_was(env):
+    env.reset(seed=0)
+    start = env.sim_state()
+    open_it(env, OPEN_M + 0.01)
+    opened, bar = env.sim_state(), env.bar_pos_m
+    env.restore(start)
+    assert not env.is_success()
+    env.reset(seed=1)  # the cabinet elsewhere: its place comes back too
+    env.restore(opened)
+    assert env.is_success()
+    np.testing.assert_array_equal(env.bar_pos_m, bar)
 
 
 @pytest.mark.parametrize("env_id", ["PandaDrawer-v0", "UR5eDrawer-v0"])

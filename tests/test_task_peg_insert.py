@@ -4,6 +4,7 @@ import mujoco
 import numpy as np
 import pytest
 from task_table import run
+from test_teleop_support import put
 
 from teleop.envs.props import YAW_RAD
 from teleop.envs.tasks.peg_insert import BLOCK_HEIGHT_M, FLOOR_M, HOLE_HALF_M, INSERTED_M, PEG_HALF_M, PegInsert
@@ -66,6 +67,26 @@ def test_beside_the_block_or_leaning_is_no_success(env):
     assert not env.is_success()
 
 
+def test_either_end_may_be_the_lower_one(env):
+    env.reset(seed=0)
+    in_hole(env, INSERTED_M + 0.002)
+    lower = env.peg_end_m
+    stand(env, env.peg_pos_m, tilt_rad=np.pi)
+    assert env.is_success()
+    np.testing.assert_allclose(env.peg_end_m, lower, atol=1e-9)
+
+
+def test_a_stored_state_is_as_done_as_it_was(env):
+    env.reset(seed=0)
+    start = env.sim_state()
+    in_hole(env, INSERTED_M + 0.002)
+    inserted = env.sim_state()
+    env.restore(start)
+    assert not env.is_success()
+    env.restore(inserted)
+    assert env.is_success()
+
+
 def test_it_goes_in_and_stays_there_by_its_own_weight(env):
     """The hole is really open: let go above it, squared, the peg slides to the floor."""
     env.reset(seed=0)
@@ -112,6 +133,49 @@ def test_the_expert_leaves_a_peg_that_is_in(env):
     env.reset(seed=0)
     in_hole(env, INSERTED_M + 0.005)
     assert peg_insert_expert(env, Wish()).stage == "done"
+
+
+def drive(env, until, ticks=300):
+    """The expert at the arm, without a person's noise, until that holds; the stages on the way."""
+    stages = []
+    while not until() and len(stages) < ticks:
+        aim = peg_insert_expert(env, Wish())
+        stages.append(aim.stage)
+        move = np.clip((aim.pos_m - env.tcp_pos_m) * 3.0, -0.35, 0.35) * min(1.0, aim.speed)
+        env.step(np.array([*move, 0.0, 0.0, np.clip(aim.yaw_rad * 0.3, -0.3, 0.3), aim.grip], np.float32))
+    return stages
+
+
+def test_the_expert_lifts_a_peg_off_the_rim_and_puts_it_in(env):
+    env.reset(seed=0)
+    drive(env, lambda: peg_insert_expert(env, Wish()).stage == "enter")
+    for _ in range(6):  # a slip: 1 cm aside and down onto the block's upper side
+        env.step(np.array([0.05, 0.05, -0.05, 0.0, 0.0, 0.0, 1.0], np.float32))
+    bodies = {env.model.body("peg").id, env.model.body("block").id}
+    assert any(bodies == set(env.model.geom_bodyid[c.geom]) for c in env.data.contact[: env.data.ncon]), "it stands on the rim"
+    assert not env.is_success()
+    drive(env, env.is_success)
+    assert env.is_success()
+
+
+def test_the_expert_grasps_a_dropped_peg_again(env):
+    env.reset(seed=0)
+    drive(env, lambda: env.peg_end_m[2] > 0.02)
+    for _ in range(8):
+        env.step(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0], np.float32))
+    assert env.peg_end_m[2] < 0.002
+    assert env.peg_axis[2] > 0.99
+    stages = drive(env, env.is_success)
+    assert env.is_success()
+    assert "grasp" in stages
+
+
+def test_the_expert_answers_about_a_peg_that_is_far_away(env):
+    env.reset(seed=0)
+    put(env, "peg", [0.30, -0.30, PEG_HALF_M[2]])
+    aim = peg_insert_expert(env, Wish())
+    assert aim.grip < 0.0
+    assert np.all(np.isfinite(aim.pos_m))
 
 
 @pytest.mark.parametrize("env_id", ["PandaPegInsert-v0", "UR5ePegInsert-v0"])

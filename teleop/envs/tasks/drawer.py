@@ -27,7 +27,9 @@ class Drawer(ArmEnv):
     object_width = 9
 
     def add_objects(self, world: mujoco.MjsBody) -> None:
-        """The cabinet is placed anew and stands still: a mocap body, whose child may slide."""
+        """The cabinet is placed anew and stands still: a mocap body. It has no joint of its own, but its child may slide; so the
+        place is part of the state, and the shell cannot be pulled away by any force, as one welded to a mocap body could.
+        """
         cabinet = world.add_body(name="cabinet", mocap=True)
         _add_shell(cabinet)
         drawer = cabinet.add_body(name="drawer", gravcomp=1.0)

@@ -53,8 +53,9 @@ class PegInsert(ArmEnv):
 
     @property
     def peg_axis(self) -> Vector:
-        """(3,) unit vector from the peg's lower end to its upper one."""
-        return np.array(self.data.body("peg").xmat[[2, 5, 8]])
+        """(3,) unit vector from the peg's lower end to its upper one; both ends are alike, so either may be the lower one."""
+        axis = np.array(self.data.body("peg").xmat[[2, 5, 8]])
+        return axis if axis[2] >= 0.0 else -axis
 
     @property
     def peg_end_m(self) -> Vector:
