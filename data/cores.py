@@ -1,6 +1,17 @@
-"""Cores: how many processes can work at once."""
+"""Cores: how many processes can work at once, and a pool of them."""
 
+import contextlib
+import multiprocessing
+import multiprocessing.context
+import multiprocessing.resource_tracker
 import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from data.errors import UserError
 
 
 def core_count() -> int:
@@ -8,3 +19,41 @@ def core_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def worker_pool(workers: int, begin: Callable[..., None], *arguments: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool of fresh processes, each of which first calls `begin(*arguments)`; they leave Ctrl-C to this one.
+
+    Leaving the block waits for what runs and drops what waits. Raises UserError when a worker dies.
+    """
+    pool = ProcessPoolExecutor(workers, _Context(), _begin_worker, (begin, *arguments))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise UserError("a worker process has died (out of memory, or it could not make the environment?); try --workers 1") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Worker(multiprocessing.context.SpawnProcess):
+    """Deaf to Ctrl-C from its birth: the imports before its first call would answer it with a traceback."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):
+            return super().start()
+        multiprocessing.resource_tracker.ensure_running()  # whose start would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(multiprocessing.context.SpawnContext):
+    Process = _Worker
+
+
+def _begin_worker(begin: Callable[..., None], *arguments: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin(*arguments)

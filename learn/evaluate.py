@@ -1,13 +1,9 @@
 """How good a policy is: seeded rollouts, counted with an interval."""
 
 import math
-import multiprocessing
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from data.cores import worker_pool
 from data.errors import UserError, one_of
 from data.intervals import wilson
 from learn.policy import BCPolicy, PolicyConfig
@@ -225,22 +222,15 @@ def _in_this_process(task: _Task, seeds: Iterable[int]) -> Iterator[Rollout]:
 
 
 def _in_processes(task: _Task, seeds: Iterable[int], workers: int) -> Iterator[Rollout]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(task,))
-    try:
+    with worker_pool(workers, _start_worker, task) as pool:
         yield from pool.map(_rollout_in_worker, seeds)
-    except BrokenProcessPool as error:
-        raise UserError("a worker process has died (out of memory, or it could not make the environment?); try --workers 1") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-# A worker process's own policy and env, made once by the pool's initializer.
+# A worker process's own policy and env, made once as it begins.
 _worker: list[tuple[BCPolicy, Env]] = []
 
 
 def _start_worker(task: _Task) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(1)
     _worker.append((task.policy(), task.make(task.env_id, **task.env_kwargs)))
 

@@ -4,22 +4,21 @@ An episode depends on nothing but its number: the scene's seed is the first seed
 anew from that. So workers drive episodes by number, and the parent keeps them in the order of their numbers.
 """
 
+import atexit
 import contextlib
-import multiprocessing
+import functools
 import shutil
-import signal
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from data.cores import worker_pool
 from data.episode_file import read_episode
-from data.errors import UserError
 from data.session import Session
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.loop import LoopConfig
@@ -43,12 +42,22 @@ def generate(session: Session, plan: Plan, tally: Tally, on_episode: Callable[[T
 
     Whatever interrupts it, the episodes kept so far are a session that the same command goes on with.
     """
-    with tempfile.TemporaryDirectory(prefix="generating-") as folder, _pool(plan, Path(folder)) as pool:
-        driven = _in_order(pool, session.next_number(), plan.workers * AHEAD)
+    session.check_env(plan.cockpit.env_id)  # the workers see only sessions of their own
+    following, waiting = session.next_number(), deque[Future[Path]]()
+    with tempfile.TemporaryDirectory(prefix="generating-") as folder, worker_pool(plan.workers, _start_worker, plan, Path(folder)) as pool:
         while not _enough(tally, plan.loop):
-            _keep(session, next(driven), tally)
+            while len(waiting) < _ahead(tally, plan):
+                waiting.append(pool.submit(_drive, following))
+                following += 1
+            _keep(session, waiting.popleft().result(), tally)
             if on_episode is not None:
                 on_episode(tally)
+
+
+def _ahead(tally: Tally, plan: Plan) -> int:
+    """How many episodes to have on their way: none that is surely not asked for."""
+    most = plan.workers * AHEAD
+    return most if plan.loop.episodes is None else min(most, plan.loop.episodes - tally.counted)
 
 
 def _enough(tally: Tally, config: LoopConfig) -> bool:
@@ -57,51 +66,35 @@ def _enough(tally: Tally, config: LoopConfig) -> bool:
     return config.target is not None and tally.all_successes >= config.target
 
 
-@contextlib.contextmanager
-def _pool(plan: Plan, folder: Path) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(plan.workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(plan, folder))
-    try:
-        yield pool
-    except BrokenProcessPool as error:
-        raise UserError("a worker process has died (out of memory?); what was generated is kept, try --workers 1") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(pool: ProcessPoolExecutor, first: int, ahead: int) -> Iterator[Path]:
-    """The files of the episodes `first`, `first` + 1, …: a few more than are asked for are driven meanwhile."""
-    waiting: deque[Future[Path]] = deque(pool.submit(_drive, first + i) for i in range(ahead))
-    following = first + ahead
-    while True:
-        path = waiting.popleft().result()
-        waiting.append(pool.submit(_drive, following))
-        following += 1
-        yield path
-
-
 def _keep(session: Session, path: Path, tally: Tally) -> None:
     episode = read_episode(path)
     number = session.append(episode, int(path.stem))
     meta, end_state = episode.meta, np.asarray(episode.steps["sim_state"][-1], np.float64)
     tally.keep(Kept(number, meta.outcome, meta.behaviour_mode, end_state, meta.seed))
-    tally.steps += len(episode)
+    tally.steps += len(episode) + meta.idle_start + meta.idle_end  # as driven
     shutil.rmtree(path.parents[1])
 
 
 # -- in a worker -------------------------------------------------------------------------------------------------------
 
-_worker: list[tuple[Cockpit, LoopConfig, Path]] = []  # made once by the pool's initializer; ends with the process
+_given: list[tuple[Plan, Path]] = []  # what to do and the folder for it, from `_start_worker`
 
 
 def _start_worker(plan: Plan, folder: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    cockpit = open_cockpit(replace(plan.cockpit, device="scripted", headless=True)).__enter__()
-    _worker.append((cockpit, replace(plan.loop, episodes=1, target=None), folder))
+    _given.append((plan, folder))
+
+
+@functools.cache
+def _cockpit() -> Cockpit:
+    """This process's own, opened with its first episode: what is wrong with it then reaches the parent in its own words."""
+    held = contextlib.ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(open_cockpit(replace(_given[0][0].cockpit, device="scripted", headless=True)))
 
 
 def _drive(number: int) -> Path:
     """Record the episode of this number into a session of its own; its file."""
-    cockpit, config, folder = _worker[0]
+    plan, folder = _given[0]
     session = Session.create(folder / str(number))
-    cockpit.loop(session, config, first=number).run()
+    _cockpit().loop(session, replace(plan.loop, episodes=1, target=None), first=number).run()
     return session.episode_path(number)

@@ -84,7 +84,7 @@ def test_an_interruption_keeps_what_is_there_and_the_next_run_goes_on(tmp_path):
 def test_a_worker_s_mistake_is_one_line(tmp_path, capsys, monkeypatch):
     session = Session.create(tmp_path / "s")
     plan = Plan(CockpitConfig(env_id="PandaNowhere-v0", device="scripted"), LoopConfig(episodes=2), 2)
-    with pytest.raises(UserError, match="a worker process has died"):
+    with pytest.raises(UserError, match="there is no environment 'PandaNowhere-v0'"):
         generate(session, plan, Tally.of(session))
     assert len(session) == 0
     words = ["record", "--env", REACH, "--session", str(tmp_path / "t"), "--device", "scripted", "--headless", "--workers", "0"]
@@ -93,7 +93,7 @@ def test_a_worker_s_mistake_is_one_line(tmp_path, capsys, monkeypatch):
 
 
 def test_few_episodes_are_driven_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(module, "worker_pool", None)
     assert len(record(tmp_path / "s", "--episodes", "2")) == 2
 
 

@@ -9,6 +9,7 @@ from teleop.experts.aim import Aim, Vector, Wish
 BEHIND_M = RADIUS_M + 0.030  # where to come down
 TOUCH_M = RADIUS_M + 0.016  # tool centre point to middle while pushing
 ABOVE_M, LOW_M = 0.10, HALF_HEIGHT_M + 0.004
+DUG_IN_M = 0.011  # below it the fingers rub on the table and push nothing
 IN_LINE = np.cos(np.radians(40.0))
 STEER = 2.0
 
@@ -23,6 +24,8 @@ def push_expert(env: ArmEnv, wish: Wish) -> Aim:
     along = np.array([*left[:2], 0.0]) / distance
     away = np.array([*(puck - tcp)[:2], 0.0])
     in_line = float(away @ along) > IN_LINE * float(np.linalg.norm(away))
+    if tcp[2] < DUG_IN_M:
+        return Aim(np.array([*tcp[:2], LOW_M + 0.01]), 0.0, 1.0, "free", planned=True)
     is_low = tcp[2] < 2 * HALF_HEIGHT_M
     if is_low and in_line and np.linalg.norm(away) < BEHIND_M + 0.03:
         return _push(tcp, away, along, distance)
