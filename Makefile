@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-recording bench-sessions faults figures gallery matrix other-pythons screenshot tables task-table clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery matrix other-pythons screenshot tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -23,6 +23,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
+
+bench-policies: $(STAMP)
+	$(BIN)/python tests/bench_policies.py
 
 bench-recording: $(STAMP)
 	$(BIN)/python tests/bench_recording.py
@@ -41,6 +44,9 @@ screenshot: $(STAMP)
 
 gallery: $(STAMP)
 	$(BIN)/python tests/gallery.py docs/gallery.png
+
+policies: $(STAMP)
+	$(BIN)/python tests/policy_study.py
 
 task-table: $(STAMP)
 	$(BIN)/python tests/task_table.py

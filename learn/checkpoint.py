@@ -15,11 +15,11 @@ import torch
 
 from data.errors import UserError
 from data.files import replace_file
-from learn.policy import BCPolicy, PolicyConfig
+from learn.policies import Policy, PolicyConfig, build_policy
 
 WEIGHTS_NAME = "policy.safetensors"
 RECORD_NAME = "policy.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FIELDS = ("format_version", "config", "env_id", "env_kwargs", "fingerprint", "summary", "versions", "weights_sha256")
 
 
@@ -27,7 +27,7 @@ FIELDS = ("format_version", "config", "env_id", "env_kwargs", "fingerprint", "su
 class Checkpoint:
     """A policy and where it came from: the environment, the data's fingerprint, how training went."""
 
-    policy: BCPolicy
+    policy: Policy
     env_id: str
     env_kwargs: Mapping[str, Any]
     fingerprint: str
@@ -80,8 +80,11 @@ def load_policy(model_dir: Path | str, device: str = "cpu") -> Checkpoint:
     if hashlib.sha256(weights).hexdigest() != record["weights_sha256"]:
         raise UserError(f"{folder / WEIGHTS_NAME} is damaged or belongs to another {RECORD_NAME}; train it again or copy both files")
     try:
-        policy = BCPolicy(PolicyConfig.from_json(record["config"]))
-        policy.load_state_dict(safetensors.torch.load(weights))
+        config, tensors = PolicyConfig.from_json(record["config"]), safetensors.torch.load(weights)
+        with torch.device("meta"):  # nothing of a record's size is made before it is known to be the weights'
+            build_policy(config).load_state_dict(tensors, assign=True)
+        policy = build_policy(config)
+        policy.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{folder / RECORD_NAME} does not fit its weights ({reason}); train it again or copy both files") from error

@@ -6,7 +6,7 @@ Ross, Gordon and Bagnell, *A Reduction of Imitation Learning and Structured Pred
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,10 +17,11 @@ from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
 from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy
+from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.gates import GateKind, build_gate
 from learn.plots import plot_success_over_labels
-from learn.policy import BCPolicy
+from learn.policies import Policy
 from learn.train import TrainConfig, train
 from teleop.cockpit import Cockpit
 from teleop.loop import LoopConfig
@@ -98,7 +99,7 @@ def run_dagger(
         pilot = None
         if policy is not None:
             pilot = _ask(session, cockpit, config, policy, number, on_rollout)
-        result = train(session, config.train, _round_dir(out, number))
+        result = train(session, _training(session, config), _round_dir(out, number))
         if result.interrupted:
             raise KeyboardInterrupt  # half a training is no round; a later call does it again
         policy = result.policy
@@ -108,6 +109,11 @@ def run_dagger(
         _write(out, rounds, session)
         on_round(done)
     return rounds
+
+
+def _training(session: Session, config: DaggerConfig) -> TrainConfig:
+    """The first episode of a sitting is learned from, too: nothing is held out of it."""
+    return config.train if len(session.rows()) > 1 else replace(config.train, valid_fraction=0.0)
 
 
 def read_rounds(out: Path) -> list[Round]:
@@ -121,10 +127,10 @@ def read_rounds(out: Path) -> list[Round]:
         raise UserError(f"{path} is damaged ({error}); give another --out or remove that file to begin again") from error
 
 
-def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: BCPolicy, number: int, on_rollout: OnRollout | None) -> Pilot:
+def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: Policy, number: int, on_rollout: OnRollout | None) -> Pilot:
     """One round of rollouts in which the policy asks."""
     gate = build_gate(config.gate, policy, policy.config.members, config.rate)
-    pilot = Pilot(policy, gate, label_budget=config.labels, executes_answers=config.gate != "every-step")
+    pilot = Pilot(Driver(policy), gate, label_budget=config.labels, executes_answers=config.gate != "every-step")
     loop_config = LoopConfig(mapping=cockpit.config.mapping, episodes=config.episodes, seed=cockpit.config.seed, dagger_round=number)
 
     def on_episode(report: Tally) -> None:
@@ -137,7 +143,7 @@ def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: BCPol
     return pilot
 
 
-def _judge(session: Session, config: DaggerConfig, policy: BCPolicy, number: int, pilot: Pilot | None, train_loss: float) -> Round:
+def _judge(session: Session, config: DaggerConfig, policy: Policy, number: int, pilot: Pilot | None, train_loss: float) -> Round:
     meta = session.env_of()
     result = evaluate(policy, meta.env_id, meta.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
     rows = session.rows()

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +14,19 @@ from data.errors import UserError
 from data.session import Session
 from data.video import write_video
 from learn.checkpoint import RECORD_NAME, load_policy
-from learn.commands import Dagger, Evaluate, Train, evaluation_line
+from learn.commands import Dagger, Evaluate, Train
+from learn.commands.evaluate import evaluation_line
 from learn.dagger import PLOT_NAME, DaggerConfig, Round, read_rounds
-from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, rollout
+from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation
+from learn.films import rollout_frames
 from learn.train import TrainConfig
 from teleop.commands import Record, Replay
 from teleop.devices import has_display
-from teleop.envs import make_plant
 from teleop.envs.plant import Plant
-from teleop.envs.render import PRETTY, Image
+from teleop.envs.render import Image
 
 ENV_ID = "PandaLift-v0"
 VIDEO_ROLLOUTS = 3
-RESULT_HOLD_FRAMES = 10
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Demo:
             raise UserError(f"{session} does not replay exactly; it was recorded with other versions: remove {self.out} and run again")
         if not _trained(bc):
             _say("3. behaviour cloning")
-            if Train(session, bc, TrainConfig(steps=self.steps)).run() == INTERRUPTED:
+            if Train(session, bc, config=TrainConfig(steps=self.steps)).run() == INTERRUPTED:
                 raise KeyboardInterrupt
         bc_evaluation = Evaluate(bc, episodes=self.evaluation_episodes, workers=self.workers).evaluation()
         print(evaluation_line(bc_evaluation))
@@ -80,7 +79,7 @@ class Demo:
         if len(read_rounds(dagger)) <= self.rounds:
             Dagger(session, dagger, device="scripted", headless=True, steps=self.steps, config=config).run()
         _say("5. a video of the last policy")
-        frames = write_video(self.out / "policy.mp4", _rollout_frames(dagger), round(Plant.control_hz))
+        frames = write_video(self.out / "policy.mp4", _frames(dagger), round(Plant.control_hz))
         print(f"wrote {frames} frames to {self.out / 'policy.mp4'}")
         return bc_evaluation
 
@@ -117,13 +116,6 @@ def _trained(model_dir: Path) -> bool:
     return (model_dir / RECORD_NAME).exists() and not load_policy(model_dir).summary["interrupted"]
 
 
-def _rollout_frames(model_dir: Path) -> Iterator[Image]:
-    """Pictures of the policy's first rollouts on seeds that no demonstration had."""
-    policy = load_policy(model_dir).policy
-    env, arm = make_plant(ENV_ID, {})
-    with closing(env):
-        for k in range(VIDEO_ROLLOUTS):
-            frames: list[Image] = []
-            rollout(policy, env, FIRST_EVALUATION_SEED + k, lambda *_, frames=frames: frames.append(arm.draw("front", 640, 480, PRETTY)))
-            yield from frames
-            yield from [frames[-1]] * RESULT_HOLD_FRAMES
+def _frames(model_dir: Path) -> Iterator[Image]:
+    """The policy's first rollouts on seeds that no demonstration had."""
+    return rollout_frames(load_policy(model_dir).policy, ENV_ID, {}, range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + VIDEO_ROLLOUTS))

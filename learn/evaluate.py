@@ -3,9 +3,9 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import gymnasium
@@ -16,40 +16,47 @@ from numpy.typing import NDArray
 from data.cores import worker_pool
 from data.errors import UserError, one_of
 from data.intervals import wilson
-from learn.policy import BCPolicy, PolicyConfig
+from learn.driver import Driver
+from learn.modes import ModeUse
+from learn.policies import Chunk, Observation, Policy, PolicyConfig, build_policy
 from learn.threads import torch_threads
 from teleop.envs import make_env
 
 # Sessions are seeded from 0 upwards, one per recorded episode: evaluation must not start where training did.
 FIRST_EVALUATION_SEED = 100_000
-Observation = Mapping[str, NDArray[np.generic]]
 Env = gymnasium.Env[Any, Any]
 MakeEnv = Callable[..., Env]
 OnStep = Callable[[Observation, NDArray[np.float32], Mapping[str, Any]], None]
 
 
 class Actor(Protocol):
-    """Whatever answers an observation with an action chunk (chunk, A) in [-1, 1]."""
+    """Whatever answers an observation with actions (n, A) in [-1, 1] of which the first is executed; see `learn.driver`."""
 
-    def act(self, obs: Observation, mode: int | None = None) -> NDArray[np.float32]: ...
+    def begin(self, seed: int) -> None: ...
+
+    def act(self, obs: Observation) -> Chunk: ...
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """One evaluated episode: `length` in steps, `total_reward` undiscounted, `mode` the behaviour mode the task says it was."""
+    """One evaluated episode: `length` in steps, `total_reward` undiscounted, `mode` the behaviour mode the task says it was.
+
+    `mode_switches`: how often the policy gave up one of its own modes for another.
+    """
 
     seed: int
     success: bool
     length: int
     total_reward: float
     mode: str = ""
+    mode_switches: int = 0
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Rollouts of one policy; `ci_low` to `ci_high` is Wilson's 95 % interval of the success rate.
 
-    `modes` are the behaviour modes that the task tells apart.
+    `modes` are the behaviour modes that the task tells apart, `modes_shown` how many demonstrations there were of each.
     """
 
     env: str
@@ -57,6 +64,7 @@ class Evaluation:
     rollouts: tuple[Rollout, ...]
     seconds: float
     modes: tuple[str, ...] = ()
+    modes_shown: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def episodes(self) -> int:
@@ -83,40 +91,25 @@ class Evaluation:
         return math.fsum(r.total_reward for r in self.rollouts) / self.episodes
 
     @property
-    def mode_counts(self) -> dict[str, int]:
+    def mode_use(self) -> ModeUse:
         """Successes in each of the task's behaviour modes."""
         found = Counter(r.mode for r in self.rollouts if r.success)
-        return {mode: found[mode] for mode in self.modes}
+        return ModeUse({mode: found[mode] for mode in self.modes}, self.modes_shown)
 
     @property
-    def mode_entropy(self) -> float:
-        """How evenly the successes use the modes: 0 one of them, 1 all alike; see `fraction_of_entropy`."""
-        return fraction_of_entropy(list(self.mode_counts.values()))
+    def mode_switches(self) -> float:
+        """How often in an episode the policy gave up the mode it was in for another, on average."""
+        return sum(r.mode_switches for r in self.rollouts) / self.episodes
 
     def summary(self) -> dict[str, Any]:
         """The object that `--json` prints."""
-        names = ["success_rate", "ci_low", "ci_high", "episodes", "mean_return", "seconds", "policy", "env"]
-        names += ["mode_counts", "mode_entropy"] if self.modes else []
-        return {name: getattr(self, name) for name in names}
-
-
-def fraction_of_entropy(counts: Sequence[int]) -> float:
-    """Shannon entropy of counts as a fraction of the most they could have, log(number of counts), in [0, 1].
-
-    With the bias correction of Miller and Madow (Miller 1955, *Note on the bias of information estimates*): plus (number
-    of counts that are not zero − 1) / 2n.
-    """
-    values = np.array([count for count in counts if count], np.float64)
-    total = values.sum()
-    if len(counts) < 2 or len(values) < 2:
-        return 0.0
-    shares = values / total
-    entropy = -float(np.sum(shares * np.log(shares))) + (len(values) - 1) / (2.0 * total)
-    return float(min(1.0, entropy / math.log(len(counts))))
+        names = ("success_rate", "ci_low", "ci_high", "episodes", "mean_return", "seconds", "policy", "env")
+        facts = {name: getattr(self, name) for name in names}
+        return facts | ({**self.mode_use.summary(), "mode_switches": self.mode_switches} if self.modes else {})
 
 
 def evaluate(
-    policy: BCPolicy,
+    policy: Policy,
     env_id: str,
     env_kwargs: Mapping[str, Any],
     episodes: int,
@@ -125,6 +118,7 @@ def evaluate(
     *,
     progress: Callable[[Rollout], None] | None = None,
     make: MakeEnv = make_env,
+    modes_shown: Mapping[str, int] | None = None,
 ) -> Evaluation:
     """Roll `policy` out; episode i starts from `env.reset(seed=seed + i)`, so any number of workers gives the same results.
 
@@ -134,7 +128,7 @@ def evaluate(
     if episodes < 1 or workers < 1 or seed < 0:
         raise UserError(f"--episodes {episodes} --workers {workers} --seed {seed}: give at least 1, 1 and 0")
     started = time.perf_counter()
-    kwargs = _without_unused_cameras(policy, env_kwargs)
+    kwargs = without_unused_cameras(policy, env_kwargs)
     with closing(make(env_id, **kwargs)) as env:
         check_policy_fits(policy, env, env_id)
         modes = tuple(getattr(env.unwrapped, "modes", ()))
@@ -146,7 +140,7 @@ def evaluate(
         rollouts.append(done)
         if progress is not None:
             progress(done)
-    return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started, modes)
+    return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started, modes, modes_shown or {})
 
 
 def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -> Rollout:
@@ -155,6 +149,7 @@ def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -
     `on_step(obs, action, info)` is called after every step with the observation the action answered: draw frames there.
     """
     obs, _ = env.reset(seed=seed)
+    policy.begin(seed)
     total_reward, length, success, ended = 0.0, 0, False, False
     info: Mapping[str, Any] = {}
     while not (success or ended):
@@ -165,27 +160,31 @@ def rollout(policy: Actor, env: Env, seed: int, on_step: OnStep | None = None) -
         if on_step is not None:
             on_step(obs, action, info)
         obs = after
-    return Rollout(seed, success, length, total_reward, str(info.get("mode", "")))
+    return Rollout(seed, success, length, total_reward, str(info.get("mode", "")), int(getattr(policy, "mode_switches", 0)))
 
 
-def check_policy_fits(policy: BCPolicy, env: Env, env_id: str, trained_env_id: str | None = None) -> None:
+def check_policy_fits(policy: Policy, env: Env, env_id: str, trained_env_id: str | None = None) -> None:
     """Refuse an env whose observations or actions are not the policy's.
 
     With `trained_env_id` the env must also be the one the policy was trained in; leave it out where the user chose
     another env on purpose.
     """
     config = policy.config
+    keys = (*config.obs_keys, *config.image_keys)
     if trained_env_id is not None and trained_env_id != env_id:
         raise UserError(f"the policy was trained in {trained_env_id}, this is {env_id}; train one here or give --env {trained_env_id}")
     if not isinstance(env.observation_space, gymnasium.spaces.Dict):
-        raise UserError(f"{env_id} observes {env.observation_space}, the policy needs a Dict with {one_of(config.obs_keys)}")
+        raise UserError(f"{env_id} observes {env.observation_space}, the policy needs a Dict with {one_of(keys)}")
     spaces = env.observation_space.spaces
-    missing = [key for key in config.obs_keys if key not in spaces]
+    missing = [key for key in keys if key not in spaces]
     if missing:
         raise UserError(f"the policy needs {one_of(missing)}, which {env_id} does not observe; it has: {one_of(spaces)}")
     for key, width in zip(config.obs_keys, config.obs_dims, strict=True):
         if math.prod(spaces[key].shape or ()) != width:
             raise UserError(f"the policy was trained with {key} of width {width}, {env_id} has shape {spaces[key].shape}")
+    for key, shape in zip(config.image_keys, config.image_shapes, strict=True):
+        if spaces[key].shape != shape:
+            raise UserError(f"the policy was trained with {key} of shape {shape}, {env_id} has {spaces[key].shape}; give the same cameras")
     if env.action_space.shape != (config.action_dim,):
         raise UserError(f"the policy gives {config.action_dim} numbers per action, {env_id} takes {env.action_space}")
 
@@ -200,22 +199,22 @@ class _Task:
     env_kwargs: Mapping[str, Any]
     make: MakeEnv
 
-    def policy(self) -> BCPolicy:
-        policy = BCPolicy(self.config)
+    def driver(self) -> Driver:
+        policy = build_policy(self.config)
         policy.load_state_dict({name: torch.from_numpy(value) for name, value in self.weights.items()})
-        return policy.eval()
+        return Driver(policy.eval())
 
 
-def _without_unused_cameras(policy: BCPolicy, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def without_unused_cameras(policy: Policy, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Recording with cameras must not make every evaluated step of a low-dimensional policy draw them."""
     kwargs = dict(env_kwargs)
     if "cameras" in kwargs:
-        kwargs["cameras"] = [name for name in kwargs["cameras"] if f"{name}_image" in policy.config.obs_keys]
+        kwargs["cameras"] = [name for name in kwargs["cameras"] if f"{name.split(':')[0]}_image" in policy.config.image_keys]
     return kwargs
 
 
 def _in_this_process(task: _Task, seeds: Iterable[int]) -> Iterator[Rollout]:
-    policy = task.policy()
+    policy = task.driver()
     with torch_threads(1), closing(task.make(task.env_id, **task.env_kwargs)) as env:
         for seed in seeds:
             yield rollout(policy, env, seed)
@@ -227,12 +226,12 @@ def _in_processes(task: _Task, seeds: Iterable[int], workers: int) -> Iterator[R
 
 
 # A worker process's own policy and env, made once as it begins.
-_worker: list[tuple[BCPolicy, Env]] = []
+_worker: list[tuple[Driver, Env]] = []
 
 
 def _start_worker(task: _Task) -> None:
     torch.set_num_threads(1)
-    _worker.append((task.policy(), task.make(task.env_id, **task.env_kwargs)))
+    _worker.append((task.driver(), task.make(task.env_id, **task.env_kwargs)))
 
 
 def _rollout_in_worker(seed: int) -> Rollout:

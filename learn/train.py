@@ -1,265 +1,387 @@
 """Training: a session in, a model folder out."""
 
-import copy
+import logging
+import signal
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor
 
 from data.errors import UserError
 from data.session import Session
-from learn.checkpoint import Checkpoint, make_model_dir, save_policy
-from learn.dataset import Frames, load_frames, split_episodes
-from learn.policy import Batch, BCPolicy, PolicyConfig, PolicyKind, build_policy
+from learn.checkpoint import Checkpoint, load_policy, make_model_dir, save_policy
+from learn.dataset import Frames, check_learnable, load_frames, split_episodes
+from learn.distill import Apprentice, sample_teacher
+from learn.distributed import Team, team
+from learn.fit import Fit, Material
+from learn.policies import Policy, PolicyConfig, PolicyKind, Preset, build_policy
+from learn.policies.config import PRESETS, EncoderKind, Sticky
+from learn.progress import Check, Progress, Report, forget_progress, keep_progress, read_progress
+from learn.selection import Judge, chosen, open_judge
 from learn.threads import torch_threads
+from learn.windows import Windows
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-TENSORBOARD_NAME = "tensorboard"
+TENSORBOARD_NAME, CHECKPOINTS_NAME = "tensorboard", "checkpoints"
 REPORTS = 50  # how many times a run reports its losses
+KEEP_EVERY_S = 60.0  # the most training that a killed process loses
+RECIPE = ("steps", "batch_size", "lr", "weight_decay", "ema_decay", "hidden", "chunk", "execute")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. AdamW (Loshchilov & Hutter 2019) with the step size falling to 0 along a cosine."""
+    """How to train. What is not given is the policy's own: each has a recipe that suits it."""
 
     policy: PolicyKind = "bc"
-    steps: int = 4000
+    """bc: one best action. moe: several ways, each an expert. flow: chunks grown from noise. visual, visual-moe,
+    visual-flow: the same from the cameras' pictures. bc-rnn-gmm, act: the field's, to compare with"""
+    steps: int | None = None
     """minibatches to learn from"""
-    batch_size: int = 256
-    lr: float = 1e-3
-    weight_decay: float = 2.0
-    """strong on purpose: weights that a few demonstrations leave undetermined must not act in a rollout"""
+    batch_size: int | None = None
+    """windows in a minibatch"""
+    lr: float | None = None
+    """step size at the beginning; it falls to 0 along a cosine"""
+    weight_decay: float | None = None
+    """strong for bc and moe on purpose: weights that a few demonstrations leave undetermined must not act in a rollout"""
+    ema_decay: float | None = None
+    """how slowly the kept weights follow the trained ones; 0 keeps the trained ones"""
+    hidden: tuple[int, ...] | None = None
+    """widths of the head's layers"""
+    chunk: int | None = None
+    """actions predicted at a time"""
+    execute: int | None = None
+    """actions of a chunk that are executed before the next look"""
     valid_fraction: float = 0.1
     """share of the episodes held out, unless `data split` has chosen them; 0 holds none out"""
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    """on cuda in bfloat16 and compiled, unless --no-fast"""
+    fast: bool = True
+    """on cuda: mixed precision and torch.compile"""
     threads: int = 1
-    """CPU threads; more only help large networks on an otherwise idle machine"""
+    """CPU threads; more help networks that see, on an otherwise idle machine"""
     members: int = 1
     """size of the ensemble; 5 is usual for --gate ensemble"""
-    hidden: tuple[int, ...] = (256, 256)
-    """widths of the hidden layers"""
-    ema_decay: float = 0.999
-    """how slowly the kept weights follow the trained ones; 0 keeps the trained ones"""
+    encoder: EncoderKind = "cnn"
+    """what looks at pictures: a small CNN, or ResNet18 (for a GPU)"""
+    experts: int = 8
+    """of moe: how many"""
+    sticky: Sticky = "episode"
+    """of moe: one expert answers for an episode, or for a chunk"""
+    integration_steps: int = 8
+    """of flow: Euler steps from noise to a chunk"""
     obs_keys: tuple[str, ...] = ()
     """observations to learn from; robomimic's low-dimensional ones when not given"""
     include_failures: bool = False
     """learn from what the demonstrator did in failed episodes too"""
+    teacher: Path | None = None
+    """of moe: the folder of a flow to distil into it: one step instead of many, the same modes"""
+    rollouts: int = 0
+    """episodes that the policy is rolled out at each check, to keep the best; 0 keeps the last"""
+    checks: int = 5
+    """how many times on the way, the last step included"""
+    target_success: float | None = None
+    """stop at the first check with this success rate"""
 
     def __post_init__(self) -> None:
-        smallest = {"steps": 1, "batch_size": 1, "threads": 1, "seed": 0}
+        smallest = {"steps": 1, "batch_size": 1, "threads": 1, "seed": 0, "rollouts": 0, "checks": 1}
         for name, least in smallest.items():
-            if getattr(self, name) < least:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least {least}")
-        if not self.lr > 0.0 or self.weight_decay < 0.0:
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UserError(f"--{name.replace('_', '-')} {value}: give at least {least}")
+        if not self.recipe().lr > 0.0 or self.recipe().weight_decay < 0.0:
             raise UserError(f"--lr {self.lr} --weight-decay {self.weight_decay}: the first must be above 0, the second not below")
-        for name, share in (("valid-fraction", self.valid_fraction), ("ema-decay", self.ema_decay)):
+        for name, share in (("valid-fraction", self.valid_fraction), ("ema-decay", self.recipe().ema_decay)):
             if not 0.0 <= share < 1.0:
                 raise UserError(f"--{name} {share}: give a number from 0 up to, but not, 1")
+        if self.target_success is not None and not (0.0 < self.target_success <= 1.0 and self.rollouts):
+            raise UserError(f"--target-success {self.target_success}: give a share from 0 to 1, and --rollouts to measure it")
 
+    def recipe(self) -> Preset:
+        """The policy's preset with what was given in its place."""
+        given = {name: getattr(self, name) for name in RECIPE if getattr(self, name) is not None}
+        preset = PRESETS[self.policy]
+        if "chunk" in given and "execute" not in given:
+            given["execute"] = min(preset.execute, given["chunk"])
+        return replace(preset, **given)
 
-@dataclass(frozen=True)
-class Report:
-    """How training goes after `step` of `steps`. Losses are mean squared errors; `valid_loss` None: nothing held out."""
-
-    step: int
-    steps: int
-    train_loss: float
-    valid_loss: float | None
+    def policy_config(self, frames: Frames) -> PolicyConfig:
+        """The network for these frames."""
+        recipe = self.recipe()
+        return PolicyConfig(
+            obs_keys=frames.obs_keys,
+            obs_dims=frames.obs_dims,
+            action_dim=frames.target.shape[1],
+            kind=self.policy,
+            hidden=recipe.hidden,
+            members=self.members,
+            chunk=recipe.chunk,
+            execute=recipe.execute,
+            image_keys=tuple(frames.images),
+            image_shapes=frames.image_shapes,
+            encoder=self.encoder,
+            experts=self.experts,
+            sticky=self.sticky,
+            integration_steps=self.integration_steps,
+        )
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training gave. `valid_loss` is of the kept weights, `best_valid_loss` the lowest on the way."""
+    """What training gave. `policy` is of the step `chosen_step`; `checks` are the rollouts on the way.
 
-    policy: BCPolicy
+    `train_loss` and `valid_loss` are of the last step, `best_valid_loss` the lowest on the way.
+    """
+
+    policy: Policy
     model_dir: Path
     steps: int
+    chosen_step: int
     train_loss: float
     valid_loss: float | None
     best_valid_loss: float | None
+    checks: tuple[Check, ...]
     frames: int
     episodes: int
     seconds: float
     interrupted: bool
+    no_rollouts: str = ""
 
 
-@dataclass(frozen=True)
-class _Data:
-    """Training and validation rows on the device; member k draws its minibatches from rows `bootstrap[k]`."""
-
-    train: Batch
-    valid: Batch
-    bootstrap: Tensor
+OnReport = Callable[[Report], None]
 
 
-Progress = Callable[[Report], None]
-
-
-def train(session: Session, config: TrainConfig, out: Path, progress: Progress | None = None) -> TrainResult:
+def train(session: Session, config: TrainConfig, out: Path, progress: OnReport | None = None, *, resume: bool = False) -> TrainResult:
     """Learn a policy from `session` and keep it in the folder `out`; the same seed gives the same weights.
 
-    Kept are the *last* weights, averaged over training (an exponential moving average), not those of the lowest
-    validation loss: for cloned policies that loss says little about rollouts (Mandlekar et al. 2021). It is
-    logged for overfitting to be seen.
-    On Ctrl-C the weights so far are kept and `interrupted` is set.
+    With `rollouts` the policy is rolled out at each of `checks` and the best is kept (the later one of equals), else the
+    last. Never the one of the lowest validation loss: for cloned policies that says little about rollouts (Mandlekar et
+    al. 2021, section 5); it is logged for overfitting to be seen. Weights are averaged over training.
+    On Ctrl-C the weights so far are kept and `interrupted` is set; `resume` goes on from there, exactly.
     """
     _check_device(config.device)
-    frames = load_frames(session, config.obs_keys or None, include_failures=config.include_failures)
-    train_rows, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
-    policy = _start(frames, config, train_rows)
-    make_model_dir(out)
-    data = _to_device(frames, config, train_rows, valid_rows)
-    started = time.perf_counter()
-    reports: list[Report] = []
-    with torch_threads(config.threads), _open_log(out) as log:
-        average, interrupted = _fit(policy, data, config, _reporter(log, reports, progress))
-    last = reports[-1]
-    valid_losses = [r.valid_loss for r in reports if r.valid_loss is not None]
-    result = TrainResult(
-        policy=average.cpu().eval(),
-        model_dir=out,
-        steps=last.step,
-        train_loss=last.train_loss,
-        valid_loss=last.valid_loss,
-        best_valid_loss=min(valid_losses, default=None),
-        frames=len(frames),
-        episodes=len(set(frames.episode.tolist())),
-        seconds=time.perf_counter() - started,
-        interrupted=interrupted,
-    )
-    _save(result, frames, config)
-    return result
+    with ExitStack() as held:
+        crew = held.enter_context(team(config.device))
+        frames = load_frames(
+            session,
+            config.obs_keys or None,
+            include_failures=config.include_failures,
+            sees=config.recipe().sees,
+            scratch=out,
+        )
+        check_learnable(frames, config.valid_fraction)
+        training = _Training(frames, config, out, crew, progress)
+        if resume:
+            training.take_up()
+        held.enter_context(torch_threads(config.threads))
+        return training.run(held)
 
 
-def _start(frames: Frames, config: TrainConfig, train_rows: Tensor) -> BCPolicy:
-    wanted = PolicyConfig(
-        obs_keys=frames.obs_keys,
-        obs_dims=frames.obs_dims,
-        action_dim=frames.target.shape[1],
-        kind=config.policy,
-        hidden=config.hidden,
-        members=config.members,
-    )
-    policy = build_policy(wanted, config.seed)
-    policy.normalizer.fit(torch.from_numpy(frames.obs)[train_rows])
-    policy.action_range.fit(torch.from_numpy(frames.target)[train_rows])
-    return policy.to(config.device)
+class _Training:
+    """One call of `train`: reports, checks and files around a `Fit`."""
+
+    def __init__(self, frames: Frames, config: TrainConfig, out: Path, crew: Team, on_report: OnReport | None) -> None:
+        self.frames, self.config, self.out, self.crew, self.on_report = frames, config, out, crew, on_report
+        self.recipe = config.recipe()
+        if self.recipe.batch_size % crew.world:
+            raise UserError(f"--batch-size {self.recipe.batch_size} cannot be shared evenly by {crew.world} processes; give a multiple")
+        self.every = max(1, self.recipe.steps // REPORTS)
+        train_rows, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
+        policy = self._build(config.policy_config(frames))
+        policy.fit_ranges(torch.from_numpy(frames.obs)[train_rows], torch.from_numpy(frames.target)[train_rows])
+        make_model_dir(out)
+        device = config.device
+        material = Material(Windows(frames, policy.config, device), train_rows.to(device), valid_rows.to(device))
+        self.fit = Fit(policy.to(device), material, self.recipe, config.seed, self.every, crew, fast=config.fast)
+        if isinstance(policy, Apprentice):
+            sample_teacher(policy, material)
+        self.progress = Progress((), (), 0.0)
+        self.judge: Judge | None = None
+        self.no_rollouts = ""
+
+    def _build(self, wanted: PolicyConfig) -> Policy:
+        if self.config.teacher is None:
+            return build_policy(wanted, self.config.seed)
+        teacher = load_policy(self.config.teacher, self.config.device).policy
+        return build_policy(wanted, self.config.seed, lambda config: Apprentice(config, teacher))
+
+    def take_up(self) -> None:
+        """Go on where `out` stopped; refuses another session or other settings."""
+        self.progress = read_progress(self.out, self.fit, self._identity())
+
+    def run(self, held: ExitStack) -> TrainResult:
+        """Train to the end, to the target, or to Ctrl-C."""
+        self.started_s = time.perf_counter() - self.progress.seconds
+        log = held.enter_context(_open_log(self.out)) if self.crew.leads else None
+        self._open_judge(held)
+        interrupted = self._loop(log, held.enter_context(_ctrl_c()))
+        self._report(log)
+        policy, chosen_step = self._chosen()
+        result = self._result(policy, chosen_step, interrupted)
+        if self.crew.leads:
+            self._save(self.out, policy, self._summary(result))
+            if interrupted:
+                self._keep()
+            else:
+                forget_progress(self.out)
+        return result
+
+    def _loop(self, log: "SummaryWriter | None", stop: Callable[[], bool]) -> bool:
+        """Whether Ctrl-C ended it early."""
+        kept_s = time.perf_counter()
+        check_at = {round((k + 1) * self.recipe.steps / self.config.checks) for k in range(self.config.checks)}
+        try:
+            while self.fit.step < self.recipe.steps and not self._met():
+                self.fit.advance()
+                if self.fit.step in check_at:
+                    self._check(log)
+                if self.fit.step % self.every == 0 and self.fit.step < self.recipe.steps:
+                    self._report(log)
+                    if self.crew.any(stop()):
+                        return True
+                    if self.crew.leads and time.perf_counter() - kept_s > KEEP_EVERY_S:
+                        self._keep()
+                        kept_s = time.perf_counter()
+        except KeyboardInterrupt:
+            if not self.fit.losses:  # nothing was learned that could be kept
+                raise
+            return True
+        return False
+
+    def _met(self) -> bool:
+        target = self.config.target_success
+        last = self.progress.checks[-1:]
+        return self.crew.follow([target is not None and bool(last) and last[0].success_rate >= target])[0] if target else False
+
+    # -- on the way ----------------------------------------------------------------------------------------------------
+
+    def _report(self, log: "SummaryWriter | None") -> None:
+        reports = self.progress.reports
+        if reports and reports[-1].step == self.fit.step:
+            return
+        now = Report(self.fit.step, self.recipe.steps, self.fit.train_loss(), self.fit.valid_loss())
+        self.progress = replace(self.progress, reports=(*reports, now))
+        if log is None:
+            return
+        for name, value in (("loss/train", now.train_loss), ("loss/valid", now.valid_loss)):
+            if value is not None:
+                log.add_scalar(name, value, now.step)
+        log.flush()
+        if self.on_report is not None:
+            self.on_report(now)
+
+    def _open_judge(self, held: ExitStack) -> None:
+        if not (self.config.rollouts and self.crew.leads):
+            return
+        try:
+            self.judge = held.enter_context(closing(open_judge(self.fit.policy, self.frames.env_id, self.frames.env_kwargs)))
+        except UserError as error:
+            self.no_rollouts = str(error)
+            if self.config.target_success is not None:
+                raise
+            logger.warning("no rollouts, the last weights are kept: %s", error)
+
+    def _check(self, log: "SummaryWriter | None") -> None:
+        if self.judge is None:
+            return
+        average = self.fit.average.eval()
+        successes = self.judge.successes(average, self.config.rollouts)
+        now = Check(self.fit.step, successes, self.config.rollouts, time.perf_counter() - self.started_s)
+        self.progress = replace(self.progress, checks=(*self.progress.checks, now))
+        self._save(self._checkpoint(self.fit.step), average, {"step": self.fit.step, "check": asdict(now)})
+        if log is not None:
+            log.add_scalar("rollouts/success", now.success_rate, now.step)
+
+    # -- what is kept --------------------------------------------------------------------------------------------------
+
+    def _chosen(self) -> tuple[Policy, int]:
+        best = chosen(self.progress.checks)
+        if best is None or best.step == self.fit.step or not self.crew.leads:
+            return self.fit.average.cpu().eval(), self.fit.step
+        return load_policy(self._checkpoint(best.step)).policy, best.step
+
+    def _result(self, policy: Policy, chosen_step: int, interrupted: bool) -> TrainResult:
+        last = self.progress.reports[-1]
+        valid_losses = [r.valid_loss for r in self.progress.reports if r.valid_loss is not None]
+        return TrainResult(
+            policy=policy,
+            model_dir=self.out,
+            steps=last.step,
+            chosen_step=chosen_step,
+            train_loss=last.train_loss,
+            valid_loss=last.valid_loss,
+            best_valid_loss=min(valid_losses, default=None),
+            checks=self.progress.checks,
+            frames=len(self.frames),
+            episodes=len(set(self.frames.episode.tolist())),
+            seconds=time.perf_counter() - self.started_s,
+            interrupted=interrupted,
+            no_rollouts=self.no_rollouts,
+        )
+
+    def _summary(self, result: TrainResult) -> dict[str, Any]:
+        left_out = ("policy", "model_dir", "checks")
+        facts = {name: value for name, value in vars(result).items() if name not in left_out}
+        return {
+            "train": _plain(self.config),
+            "checks": [asdict(check) for check in result.checks],
+            **facts,
+            "modes": dict(self.frames.modes),
+        }
+
+    def _save(self, folder: Path, policy: Policy, summary: dict[str, Any]) -> None:
+        save_policy(folder, Checkpoint(policy, self.frames.env_id, self.frames.env_kwargs, self.frames.fingerprint, summary))
+
+    def _checkpoint(self, step: int) -> Path:
+        return self.out / CHECKPOINTS_NAME / f"{step:06d}"
+
+    def _keep(self) -> None:
+        seconds = time.perf_counter() - self.started_s
+        keep_progress(self.out, self.fit, self._identity(), replace(self.progress, seconds=seconds))
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a training to be gone on with."""
+        return {"fingerprint": self.frames.fingerprint, "train": {**_plain(self.config), "threads": None}}
 
 
-def _to_device(frames: Frames, config: TrainConfig, train_rows: Tensor, valid_rows: Tensor) -> _Data:
-    obs, target = torch.from_numpy(frames.obs), torch.from_numpy(frames.target)
-
-    def batch(rows: Tensor) -> Batch:
-        return Batch(obs[rows].to(config.device), target[rows].to(config.device))
-
-    return _Data(batch(train_rows), batch(valid_rows), _bootstrap(config.members, len(train_rows), config.seed))
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings as JSON."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
 
 
-def _bootstrap(members: int, rows: int, seed: int) -> Tensor:
-    """Row indices (K, N) each member learns from: all of them for one member, else a resample each (Breiman 1996)."""
-    if members == 1:
-        return torch.arange(rows).unsqueeze(0)
-    return torch.randint(rows, (members, rows), generator=torch.Generator().manual_seed(seed))
+@contextmanager
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed inside; the step that runs is finished first. A second one interrupts at once."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
 
+    def note(number: int, frame: object) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
 
-def _fit(policy: BCPolicy, data: _Data, config: TrainConfig, report: Progress) -> tuple[BCPolicy, bool]:
-    """Train `policy` in place; returns its averaged copy and whether Ctrl-C ended it early."""
-    average = copy.deepcopy(policy)
-    optimizer = torch.optim.AdamW(policy.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=config.steps)
-    every = max(1, config.steps // REPORTS)
-    losses: deque[Tensor] = deque(maxlen=every)
-    step, interrupted = 0, False
+    before = signal.signal(signal.SIGINT, note)
     try:
-        for step, batch in enumerate(_minibatches(data, config), start=1):
-            loss = policy.loss(batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            _follow(average, policy, min(config.ema_decay, step / (step + 10.0)))
-            losses.append(loss.detach())
-            if step % every == 0 and step < config.steps:
-                report(_report(step, config, losses, average, data))
-    except KeyboardInterrupt:
-        if not losses:  # nothing was learned that could be kept
-            raise
-        interrupted = True
-    report(_report(step, config, losses, average, data))
-    return average, interrupted
-
-
-def _minibatches(data: _Data, config: TrainConfig) -> Iterator[Batch]:
-    """One minibatch per member and step, drawn with replacement by index: (K, B, D) and (K, B, A)."""
-    generator = torch.Generator().manual_seed(config.seed + 1)
-    members, rows = data.bootstrap.shape
-    for _ in range(config.steps):
-        drawn = torch.randint(rows, (members, config.batch_size), generator=generator)
-        chosen = data.bootstrap.gather(1, drawn).to(data.train.obs.device)
-        yield Batch(data.train.obs[chosen], data.train.target[chosen])
-
-
-@torch.no_grad()
-def _follow(average: BCPolicy, policy: BCPolicy, decay: float) -> None:
-    """average ← decay · average + (1 - decay) · policy; `decay` rises from small, so that the random start is forgotten."""
-    for kept, trained in zip(average.parameters(), policy.parameters(), strict=True):
-        kept.lerp_(trained, 1.0 - decay)
-
-
-def _report(step: int, config: TrainConfig, losses: Iterable[Tensor], average: BCPolicy, data: _Data) -> Report:
-    return Report(step, config.steps, float(torch.stack(list(losses)).mean()), _valid_loss(average, data.valid))
-
-
-def _valid_loss(policy: BCPolicy, valid: Batch) -> float | None:
-    """Mean squared error of the executed action (the members' mean) on held-out episodes."""
-    if len(valid.obs) == 0:
-        return None
-    with torch.no_grad():
-        return float(policy.error(policy.act_batch(valid.obs), valid.target))
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _open_log(out: Path) -> "SummaryWriter":
     from torch.utils.tensorboard import SummaryWriter  # costs 0.2 s that `evaluate` need not pay
 
     return SummaryWriter(str(out / TENSORBOARD_NAME))
-
-
-def _reporter(log: "SummaryWriter", reports: list[Report], progress: Progress | None) -> Progress:
-    """A callback that keeps the reports, writes them to TensorBoard's log and passes them on."""
-
-    def report(now: Report) -> None:
-        reports.append(now)
-        for name, value in (("loss/train", now.train_loss), ("loss/valid", now.valid_loss)):
-            if value is not None:
-                log.add_scalar(name, value, now.step)
-        log.flush()
-        if progress is not None:
-            progress(now)
-
-    return report
-
-
-def _save(result: TrainResult, frames: Frames, config: TrainConfig) -> None:
-    summary = {
-        "train": asdict(config),
-        "steps": result.steps,
-        "train_loss": result.train_loss,
-        "valid_loss": result.valid_loss,
-        "best_valid_loss": result.best_valid_loss,
-        "frames": result.frames,
-        "episodes": result.episodes,
-        "seconds": result.seconds,
-        "interrupted": result.interrupted,
-    }
-    save_policy(result.model_dir, Checkpoint(result.policy, frames.env_id, frames.env_kwargs, frames.fingerprint, summary))
 
 
 def _check_device(device: str) -> None:

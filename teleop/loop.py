@@ -236,6 +236,8 @@ class Loop:
         self.recorder.begin(self.mode, seed=self.seed, dagger_round=self.config.dagger_round)
         self.started_s, self.starts_at_s = self.clock.now_s(), None
         self.hands.begin(latched=self.pilot is not None)
+        if self.pilot is not None:
+            self.pilot.policy.begin(self.seed)
         self.message = ""
 
     def _end(self) -> End:
@@ -288,6 +290,8 @@ class Loop:
             self.obs = self.plant.restore(np.asarray(scrub.tip.sim_state))
         elif scrub.at < len(self.recorder.states):
             number = self.recorder.rewind_to(scrub.at, scrub.tip)
+            if self.pilot is not None:
+                self.pilot.policy.replan()
             self.message = f"on from {scrub.at / self.plant.control_hz:.1f} s; the branch that was left is episode {number}"
             self.held_success = 0
 
@@ -362,6 +366,8 @@ class Loop:
                 self.plant.restore(sim_state)  # half a step must not become the end of the record
             raise
         self.hands.note(action)
+        if self.pilot is not None and not np.array_equal(action, np.asarray(proposal)):
+            self.pilot.policy.replan()
         self.recorder.add(
             Step(
                 obs=before,

@@ -1,5 +1,6 @@
 """Painter: the arm's picture and what is written over it, on a surface it is given. Knows nothing of time or devices."""
 
+import os
 import time
 
 import numpy as np
@@ -85,7 +86,9 @@ class Painter:
 
     def save(self, path: str) -> None:
         """The surface's pixels as a PNG file."""
-        pygame.image.save(self.surface, path)
+        partial = f"{path}.part.png"
+        pygame.image.save(self.surface, partial)
+        os.replace(partial, path)  # nobody finds half a picture
 
     def _took(self, part: str) -> None:
         now_s = time.perf_counter()
@@ -103,7 +106,7 @@ class Painter:
     def _picture_next(self, kept: tuple[Kept, ...], scene_seed: int) -> None:
         """At most one thumbnail a picture, newest first, so that a long strip does not make the window stutter."""
         self._thumbs = {k.number: self._thumbs[k.number] for k in kept if self._is_pictured(k)}
-        missing = [k for k in kept if k.number not in self._thumbs]
+        missing = [k for k in kept if k.number not in self._thumbs and k.end_state.size]  # imported ones have no state
         if not missing or not self._plant.can_restore:
             return
         episode, now, size = missing[-1], self._plant.sim_state(), self.hud.thumb_px

@@ -11,9 +11,16 @@ Action = NDArray[np.float32]
 
 
 class Policy(Protocol):
-    """Anything that acts: `act(obs)` gives a chunk of actions (n, A) in [-1, 1], the first of which is executed."""
+    """Anything that acts: after `begin`, `act(obs)` gives a plan (n, A) in [-1, 1], the first action of which is executed.
+
+    `replan`: something else was, and what was planned from there on no longer holds.
+    """
+
+    def begin(self, seed: int) -> None: ...
 
     def act(self, obs: Mapping[str, NDArray[Any]]) -> Action: ...
+
+    def replan(self) -> None: ...
 
 
 class Gate(Protocol):

@@ -100,6 +100,12 @@ class Photographer:
 class Away:
     """A policy with one idea, to have something to ask about."""
 
+    def begin(self, seed: int) -> None:
+        pass
+
+    def replan(self) -> None:
+        pass
+
     def act(self, obs: Any) -> Any:
         away = np.asarray(obs["object"][7:10], np.float64)
         return np.array([[*(0.5 * away / np.linalg.norm(away)), 0, 0, 0, -1]], np.float32)

@@ -62,7 +62,7 @@ BAD = {
     "no subcommand": ("data", "inspect"),
     "unknown subcommand of teleop": ("teleop fly", "record, replay, devices, envs"),
     "unknown subcommand of data": ("data fly", "inspect"),
-    "unknown subcommand of learn": ("learn fly", "train, evaluate, dagger, demo"),
+    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, dagger, demo"),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),
     "unknown policy": ("learn train {lift} --out {new} --policy magic", "invalid choice 'magic' for argument '--policy'"),
@@ -136,7 +136,7 @@ BAD = {
     "inspect a folder": ("data inspect {folder}", "is not a session"),
     "replay a file": ("teleop replay {file} --verify", "is a file; a session is a folder"),
     "replay a folder": ("teleop replay {folder} --verify", "is not a session"),
-    "train on a file": ("learn train {file} --out {new}", "is a file; a session is a folder"),
+    "train on a file": ("learn train {file} --out {new}", "--from robomimic reads an HDF5 file"),
     "train into a file": ("learn train {lift} --out {file} --steps 2", "--out {file} cannot be made"),
     "dagger on a folder": ("learn dagger {folder} --out {new}", "is not a session"),
     "evaluate a file": ("learn evaluate {file}", "is a file; a model is a folder"),
@@ -270,8 +270,9 @@ def test_an_episode_that_does_not_replay_is_answered_no(copied: Path, capsys: py
 
 # Words that say it all in their place.
 SELF_EVIDENT = {
-    "learn train": {"--policy", "--batch-size", "--lr", "--seed", "--device"},
+    "learn train": {"--seed"},
     "learn evaluate": {"--episodes"},
+    "learn compare": {"--episodes"},
     "learn dagger": {"--policy", "--torch-device", "--seed", "--rounds", "--evaluation-episodes", "--evaluation-seed", "--workers"},
     "learn demo": {"--evaluation-episodes", "--workers"},
 }

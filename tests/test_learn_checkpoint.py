@@ -18,7 +18,7 @@ def model_dir(tmp_path: Path) -> Path:
 
 def test_a_policy_survives_disk_to_the_bit(model_dir: Path) -> None:
     policy = toy_policy(members=2)
-    policy.normalizer.mean.fill_(0.3)
+    policy.encoder.normalizer.mean.fill_(0.3)
     save_policy(model_dir, Checkpoint(policy, TOY, {}, "abc"))
     loaded = load_policy(model_dir).policy
     assert loaded.config == policy.config
@@ -101,7 +101,7 @@ def test_a_record_that_does_not_fit_is_refused_in_one_line(model_dir: Path, conf
 def test_a_later_format_is_refused(model_dir: Path) -> None:
     record = json.loads((model_dir / RECORD_NAME).read_text())
     (model_dir / RECORD_NAME).write_text(json.dumps({**record, "format_version": 99}))
-    with pytest.raises(UserError, match="has format 99, this program reads 1"):
+    with pytest.raises(UserError, match="has format 99, this program reads 2"):
         load_policy(model_dir)
 
 

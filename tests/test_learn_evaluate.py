@@ -16,12 +16,16 @@ from data.errors import UserError
 from data.intervals import wilson
 from learn.checkpoint import Checkpoint, save_policy
 from learn.commands import COMMANDS
-from learn.evaluate import Evaluation, Rollout, check_policy_fits, evaluate, fraction_of_entropy, rollout
-from learn.policy import PolicyConfig, build_policy
+from learn.evaluate import Evaluation, Rollout, check_policy_fits, evaluate, rollout
+from learn.modes import fraction_of_entropy
+from learn.policies import PolicyConfig, build_policy
 
 
 class Expert:
-    def act(self, obs: Any, mode: int | None = None) -> np.ndarray:
+    def begin(self, seed: int) -> None:
+        pass
+
+    def act(self, obs: Any) -> np.ndarray:
         return toy_expert(obs)[None]
 
 
@@ -64,7 +68,10 @@ def test_an_episode_ends_at_its_first_success() -> None:
 
 def test_an_episode_ends_when_it_is_truncated() -> None:
     class Still:
-        def act(self, obs: Any, mode: int | None = None) -> np.ndarray:
+        def begin(self, seed: int) -> None:
+            pass
+
+        def act(self, obs: Any) -> np.ndarray:
             return np.zeros((1, 2), np.float32)
 
     assert rollout(Still(), ToyReach(), seed=3) == Rollout(3, success=False, length=30, total_reward=0.0)
@@ -208,8 +215,8 @@ def test_a_multimodal_task_is_evaluated_with_its_modes_the_same_for_any_number_o
     one, two = (evaluate(policy, "PandaDetour-v0", {}, 3, 0, workers) for workers in (1, 2))
     assert one.rollouts == two.rollouts
     assert set(one.summary()) >= {"mode_counts", "mode_entropy"}
-    assert list(one.mode_counts) == list(one.modes)
+    assert list(one.mode_use.counts) == list(one.modes)
     rollouts = tuple(Rollout(k, True, 5, 1.0, mode) for k, mode in enumerate(("left", "left", "over")))
     known = Evaluation("PandaDetour-v0", "bc", rollouts, 1.0, ("left", "right", "over"))
-    assert known.mode_counts == {"left": 2, "right": 0, "over": 1}
-    assert known.mode_entropy == pytest.approx(fraction_of_entropy([2, 0, 1]))
+    assert known.mode_use.counts == {"left": 2, "right": 0, "over": 1}
+    assert known.mode_use.entropy == pytest.approx(fraction_of_entropy([2, 0, 1]))

@@ -12,7 +12,7 @@ import torch
 from data.episode import Episode, Step, build_episode
 from data.schema import EpisodeMeta, Outcome, Phase, Source
 from data.session import Session
-from learn.policy import BCPolicy, PolicyConfig, build_policy
+from learn.policies import Policy, PolicyConfig, build_policy
 
 torch.set_num_threads(1)
 
@@ -97,7 +97,7 @@ def expert_session(folder: Path, episodes: int) -> Session:
     return session_of(folder, *(expert_episode(seed) for seed in range(episodes)))
 
 
-def toy_policy(members: int = 1, seed: int = 0) -> BCPolicy:
+def toy_policy(members: int = 1, seed: int = 0) -> Policy:
     config = PolicyConfig(obs_keys=TOY_KEYS, obs_dims=(2, 2), action_dim=2, hidden=(16, 16), members=members)
     return build_policy(config, seed)
 

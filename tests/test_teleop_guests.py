@@ -20,7 +20,7 @@ from data.schema import Outcome, Phase
 from data.session import Session
 from learn.commands import COMMANDS as LEARN
 from learn.evaluate import evaluate
-from learn.policy import PolicyConfig, build_policy
+from learn.policies import PolicyConfig, build_policy
 from teleop.commands import COMMANDS
 from teleop.envs import make_env, make_plant
 from teleop.envs.guest import spaces as guest_spaces

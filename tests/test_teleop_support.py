@@ -92,6 +92,12 @@ class Always:
 
     action: Sequence[float] = (0.2, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
+    def begin(self, seed: int) -> None:
+        pass
+
+    def replan(self) -> None:
+        pass
+
     def act(self, obs: Any) -> np.ndarray:
         return np.array([self.action], np.float32)
 

@@ -3,6 +3,7 @@
 from data.commands.check import Check, Migrate, Recover
 from data.commands.combine import Merge, Pack, Split
 from data.commands.edit import Delete, Tag, Trim
+from data.commands.exchange import Import
 from data.commands.inspect import Inspect
 from data.commands.report import Report, Video
 
@@ -16,6 +17,7 @@ COMMANDS: dict[str, type] = {
     "split": Split,
     "merge": Merge,
     "pack": Pack,
+    "import": Import,
     "report": Report,
     "video": Video,
     "migrate": Migrate,

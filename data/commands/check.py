@@ -9,6 +9,7 @@ from data.catalog import Row
 from data.change import changing
 from data.check import problems_of
 from data.cli import SESSION, print_json, progress_bar
+from data.episode_file import read_end_state
 from data.errors import UserError
 from data.films import replay_exactly
 from data.lock import InUseError
@@ -129,16 +130,25 @@ def _quarantine(session: Session, found: _Found) -> str:
 
 
 def _replay(session: Session, found: _Found, wished: int, seed: int) -> None:
-    numbers = [row.number for row in found.sound]
-    drawn = np.random.default_rng(seed).permutation(numbers)[:wished]
-    if not len(drawn):
+    drawn: list[int] = []
+    stateless = 0
+    for number in np.random.default_rng(seed).permutation([row.number for row in found.sound]):
+        if len(drawn) == wished:
+            break
+        if read_end_state(session.episode_path(int(number))).size:
+            drawn.append(int(number))
+        else:
+            stateless += 1
+    if stateless:
+        found.note += f"{stateless} episodes hold no simulator states (imported ones do not) and are not replayed"
+    if not drawn:
         return
     try:
-        answer = replay_exactly(session.path, sorted(int(number) for number in drawn))
+        answer = replay_exactly(session.path, sorted(drawn))
     except UserError as error:
         found.note += f"not replayed: {error}"
         return
-    found.replayed, found.differing = sorted(int(number) for number in drawn), list(answer["differing"])
+    found.replayed, found.differing = sorted(drawn), list(answer["differing"])
 
 
 def _print(session: Session, found: _Found) -> None:

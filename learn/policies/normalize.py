@@ -32,7 +32,7 @@ class Normalizer(nn.Module):
 
 
 class ActionRange(nn.Module):
-    """tanh's (-1, 1) stretched over the range each action dimension had in the demonstrations, within [-1, 1].
+    """Each action dimension's range in the demonstrations, within [-1, 1], stretched to [-1, 1] and back.
 
     A dimension nobody ever moved stays exactly where it was: a small constant error there (a slow tilt of the
     gripper, say) would add up over an episode and lead away from everything demonstrated.
@@ -52,9 +52,10 @@ class ActionRange(nn.Module):
         self.middle.copy_((high + low) / 2)
         self.reach.copy_((high - low) / 2)
 
-    def forward(self, unit: Tensor) -> Tensor:
-        return self.middle + self.reach * unit
+    def to_unit(self, actions: Tensor) -> Tensor:
+        """Actions (…, A) in half ranges from the middle, so that every dimension counts alike; 0 where nothing moved."""
+        return (actions - self.middle) / self.reach.clamp_min(HALF_RANGE_FLOOR)
 
-    def in_units(self, difference: Tensor) -> Tensor:
-        """A difference of actions in half ranges, so that every dimension counts alike; 0 where nothing moved."""
-        return difference / self.reach.clamp_min(HALF_RANGE_FLOOR)
+    def from_unit(self, unit: Tensor) -> Tensor:
+        """Inverse of `to_unit` within the range; what lies outside is brought to its edge."""
+        return self.middle + (unit * self.reach.clamp_min(HALF_RANGE_FLOOR)).clamp(-self.reach, self.reach)

@@ -1,4 +1,4 @@
-"""The subcommands of `python -m learn`."""
+"""`python -m learn dagger`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,77 +10,19 @@ import tyro
 from rich.console import Console
 from rich.progress import Progress
 
-from data.cli import INTERRUPTED, SESSION, print_json, progress_bar
-from data.cores import core_count
+from data.cli import SESSION, print_json
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
-from learn.checkpoint import load_policy
 from learn.dagger import DaggerConfig, OnRollout, Round, run_dagger
-from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, Rollout, evaluate
-from learn.policy import PolicyKind
-from learn.train import Report, TrainConfig, TrainResult, train
+from learn.policies import PolicyKind
+from learn.train import TrainConfig
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.commands import operator_with
 from teleop.devices import DeviceName
 from teleop.envs import longest_evaluation_s
 from teleop.pilot import Pilot
 from teleop.tally import Tally
-
-
-@dataclass(frozen=True)
-class Train:
-    """Learn a policy from a session."""
-
-    session: tyro.conf.Positional[SESSION]
-    """the session to learn from"""
-    out: Annotated[Path, tyro.conf.arg(metavar="MODEL_DIR")]
-    """folder for the policy and its TensorBoard log"""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-
-    def run(self) -> int:
-        with progress_bar("training", self.config.steps) as advance:
-            result = train(Session.open(self.session), self.config, self.out, progress=lambda r: advance(r.step, _losses(r)))
-        print(_train_line(result))
-        return INTERRUPTED if result.interrupted else 0
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Roll a policy out and count its successes."""
-
-    model: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="MODEL_DIR")]]
-    """a folder that train made"""
-    env: str | None = None
-    """another environment than the one it was trained in"""
-    episodes: int = 50
-    seed: int = FIRST_EVALUATION_SEED
-    """episode i starts from seed + i; the default keeps clear of recorded episodes' seeds"""
-    workers: int = field(default_factory=core_count)
-    """processes that roll out; the result does not depend on it"""
-    json: bool = False
-    """the last line of output is one JSON object"""
-
-    def run(self) -> int:
-        evaluation = self.evaluation()
-        print(evaluation_line(evaluation))
-        if self.json:
-            print_json(evaluation.summary())
-        return 0
-
-    def evaluation(self) -> Evaluation:
-        """Roll out with a progress bar."""
-        loaded = load_policy(self.model)
-        env_id = self.env or loaded.env_id
-        kwargs = loaded.env_kwargs if env_id == loaded.env_id else {}
-        done: list[Rollout] = []
-        with progress_bar("evaluating", self.episodes) as advance:
-
-            def progress(rollout: Rollout) -> None:
-                done.append(rollout)
-                advance(len(done), f"{sum(r.success for r in done)} of {len(done)}")
-
-            return evaluate(loaded.policy, env_id, kwargs, self.episodes, self.seed, self.workers, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -96,7 +38,7 @@ class Dagger:
     headless: bool = False
     """no window"""
     policy: PolicyKind = "bc"
-    steps: int = 4000
+    steps: int | None = None
     """minibatches of each round's training"""
     members: int = 5
     """size of the ensemble"""
@@ -133,40 +75,6 @@ class Dagger:
         if self.json:
             print_json({"env": meta.env_id, "policy": self.policy, "gate": config.gate, "rounds": [asdict(r) for r in rounds]})
         return 0
-
-
-# `python -m learn NAME`; a new subcommand (export, study) is one more line here.
-COMMANDS: dict[str, type] = {"train": Train, "evaluate": Evaluate, "dagger": Dagger}
-
-
-def _losses(report: Report) -> str:
-    held_out = "" if report.valid_loss is None else f"  valid {report.valid_loss:.4f}"
-    return f"loss {report.train_loss:.4f}{held_out}"
-
-
-def _train_line(result: TrainResult) -> str:
-    began = "interrupted; kept what was learned so far: " if result.interrupted else ""
-    held_out = "no episode held out" if result.valid_loss is None else f"held-out loss {result.valid_loss:.4f}"
-    return (
-        f"{began}{result.model_dir}: {result.steps} steps on {result.frames} frames of {result.episodes} episodes, "
-        f"{result.seconds:.1f} s, loss {result.train_loss:.4f}, {held_out}; next: python -m learn evaluate {result.model_dir}"
-    )
-
-
-def evaluation_line(evaluation: Evaluation) -> str:
-    """One line for people; the numbers are those of `summary`."""
-    return (
-        f"{evaluation.policy} in {evaluation.env}: {evaluation.successes} of {evaluation.episodes} episodes succeed, "
-        f"{100 * evaluation.success_rate:.0f} % (95 % interval {100 * evaluation.ci_low:.0f} to {100 * evaluation.ci_high:.0f} %), "
-        f"mean return {evaluation.mean_return:.2f}, {_modes_words(evaluation)}{evaluation.seconds:.1f} s"
-    )
-
-
-def _modes_words(evaluation: Evaluation) -> str:
-    if not evaluation.modes:
-        return ""
-    used = ", ".join(f"{mode} {count}" for mode, count in evaluation.mode_counts.items() if count)
-    return f"modes {used or 'none'} (entropy {evaluation.mode_entropy:.2f}), "
 
 
 ROUND_HEADING = "round  labels  in all  asked  wished  success  95 % interval"

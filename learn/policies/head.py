@@ -1,0 +1,61 @@
+"""Head: from features to chunks of actions, each dimension in units of its demonstrated range."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from learn.policies.noise import Noise
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a head learns from: `target` (K, B, C, A) unit actions, `valid` (K, B, C) 0 past a window's end.
+
+    `rows` (K, B) are the windows' places in the training data, None for data that is not trained on; `progress` is the
+    share of the training that is done, in [0, 1).
+    """
+
+    target: Tensor
+    valid: Tensor
+    rows: Tensor | None = None
+    progress: float = 1.0
+
+    def per_window(self, error: Tensor) -> Tensor:
+        """(K, B) mean over a window's own steps and all dimensions of an error (K, B, C, A)."""
+        if error.shape[2] == 1:
+            return error.mean(dim=(2, 3))
+        return (error.mean(dim=-1) * self.valid).sum(dim=-1) / self.valid.sum(dim=-1)
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """The ways to go on that K members see from one observation: `chunks` (K, M, C, A) unit actions, `weights` (K, M)."""
+
+    chunks: Tensor
+    weights: Tensor
+
+
+class Head(nn.Module, ABC):
+    """One of K members each; they share nothing. Features are (K, B, F), of sequence heads (K, B, C, F)."""
+
+    averages = False  # whether the members' mean is a better chunk than one member's
+    keeps_modes = False  # whether mode k is the same way from one observation to the next
+
+    @abstractmethod
+    def loss(self, features: Tensor, lesson: Lesson, noise: Noise) -> Tensor:
+        """What to lower, (K, B)."""
+
+    @abstractmethod
+    def chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
+        """A chunk (K, B, C, A) for each row; with `mode`, which indexes `proposals`, that way."""
+
+    @abstractmethod
+    def proposals(self, features: Tensor) -> Proposals:
+        """All ways to go on from one observation's features (K, 1, F)."""
+
+    def attend(self, state: Tensor, episodes: Tensor) -> None:
+        """Training begins; row i of the data has the normalised state `state[i]` (N, D) and belongs to episode `episodes[i]`."""
+
+    def forget(self) -> None:
+        """An episode begins: whatever is remembered of another one goes."""

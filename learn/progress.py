@@ -1,0 +1,90 @@
+"""Progress: how far a training is, on disk, so that it can be gone on with exactly."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+
+from data.errors import UserError
+from data.files import replace_file
+from learn.fit import Fit
+
+PROGRESS_NAME = "training.safetensors"
+RECORD_KEY = "record"
+
+
+@dataclass(frozen=True)
+class Report:
+    """How training goes after `step` of `steps`: the policy's own loss; `valid_loss` None: nothing held out."""
+
+    step: int
+    steps: int
+    train_loss: float
+    valid_loss: float | None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Rollouts of the averaged weights after `step`, `seconds` after training began."""
+
+    step: int
+    successes: int
+    episodes: int
+    seconds: float
+
+    @property
+    def success_rate(self) -> float:
+        return self.successes / self.episodes
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Reports and checks so far, and the seconds they took."""
+
+    reports: tuple[Report, ...]
+    checks: tuple[Check, ...]
+    seconds: float
+
+
+def keep_progress(out: Path, fit: Fit, identity: Mapping[str, Any], progress: Progress) -> None:
+    """Write all of a training into `out`, in one file, the whole or nothing."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in fit.state().items()}
+    record = json.dumps({"identity": identity, **asdict(progress)})
+    try:
+        replace_file(out / PROGRESS_NAME, safetensors.torch.save(tensors, {RECORD_KEY: record}))
+    except OSError as error:
+        raise UserError(f"the training could not be kept in {out} ({error.strerror}); free some space or give another --out") from error
+
+
+def read_progress(out: Path, fit: Fit, identity: Mapping[str, Any]) -> Progress:
+    """Put `fit` where `out` stopped; raises UserError where there is nothing, or something else, to go on with."""
+    path = out / PROGRESS_NAME
+    if not path.exists():
+        raise UserError(f"--resume: {out} has no unfinished training; train without --resume")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            record = json.loads((file.metadata() or {})[RECORD_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        if record["identity"] != json.loads(json.dumps(identity)):
+            raise UserError(f"--resume: {_difference(record['identity'], json.loads(json.dumps(identity)), out)}")
+        fit.take_up(tensors)
+        return Progress(tuple(Report(**r) for r in record["reports"]), tuple(Check(**c) for c in record["checks"]), record["seconds"])
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, safetensors.SafetensorError) as error:
+        raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); train without --resume") from error
+
+
+def forget_progress(out: Path) -> None:
+    """The training came to its end."""
+    (out / PROGRESS_NAME).unlink(missing_ok=True)
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any], out: Path) -> str:
+    if before["fingerprint"] != now["fingerprint"]:
+        return f"{out} was begun with other data than the session has now; train without --resume"
+    changed = [name for name, value in now["train"].items() if before["train"].get(name) != value]
+    words = ", ".join(f"--{name.replace('_', '-')} {before['train'].get(name)}" for name in changed)
+    return f"{out} was begun with {words}; give the same, or train without --resume"
