@@ -1,10 +1,10 @@
-"""python -m learn: train, evaluate, dagger, demo."""
+"""python -m learn: train, evaluate, compare, dagger, pretrain, label, demo."""
 
 import sys
 
 from data.cli import run_command
-from learn.commands import COMMANDS
+from learn.commands import commands_for
 from learn.demo import Demo
 
 if __name__ == "__main__":
-    sys.exit(run_command("learn", {**COMMANDS, "demo": Demo}))
+    sys.exit(run_command("learn", {**commands_for(sys.argv[1:]), "demo": Demo}))

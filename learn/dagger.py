@@ -16,7 +16,7 @@ from data.cores import core_count
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
-from learn.checkpoint import RECORD_NAME, WEIGHTS_NAME, load_policy
+from learn.checkpoint import POLICY_FOLDER, load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.gates import GateKind, build_gate
@@ -169,7 +169,7 @@ def _round_dir(out: Path, number: int) -> Path:
 
 def _publish(newest: Path, out: Path) -> None:
     """The newest policy is the folder's own: `learn evaluate OUT` always finds it."""
-    for name in (WEIGHTS_NAME, RECORD_NAME):
+    for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
         replace_file(out / name, (newest / name).read_bytes())
 
 

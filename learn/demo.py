@@ -13,7 +13,7 @@ from data.cli import INTERRUPTED, terminal_width
 from data.errors import UserError
 from data.session import Session
 from data.video import write_video
-from learn.checkpoint import RECORD_NAME, load_policy
+from learn.checkpoint import POLICY_FOLDER, load_policy
 from learn.commands import Dagger, Evaluate, Train
 from learn.commands.evaluate import evaluation_line
 from learn.dagger import PLOT_NAME, DaggerConfig, Round, read_rounds
@@ -113,7 +113,7 @@ def _recorded(session: Path) -> int:
 
 def _trained(model_dir: Path) -> bool:
     """Whether the folder holds a policy whose training came to its end."""
-    return (model_dir / RECORD_NAME).exists() and not load_policy(model_dir).summary["interrupted"]
+    return (model_dir / POLICY_FOLDER.record_name).exists() and not load_policy(model_dir).summary["interrupted"]
 
 
 def _frames(model_dir: Path) -> Iterator[Image]:

@@ -14,11 +14,12 @@ import torch
 
 from data.errors import UserError
 from data.session import Session
-from learn.checkpoint import Checkpoint, load_policy, make_model_dir, save_policy
+from learn.checkpoint import Checkpoint, load_policy, save_policy
 from learn.dataset import Frames, check_learnable, load_frames, split_episodes
 from learn.distill import Apprentice, sample_teacher
 from learn.distributed import Team, team
 from learn.fit import Fit, Material
+from learn.model_folder import make_model_dir
 from learn.policies import Policy, PolicyConfig, PolicyKind, Preset, build_policy
 from learn.policies.config import PRESETS, EncoderKind, Sticky
 from learn.progress import Check, Progress, Report, forget_progress, keep_progress, read_progress
@@ -43,7 +44,8 @@ class TrainConfig:
 
     policy: PolicyKind = "bc"
     """bc: one best action. moe: several ways, each an expert. flow: chunks grown from noise. visual, visual-moe,
-    visual-flow: the same from the cameras' pictures. bc-rnn-gmm, act: the field's, to compare with"""
+    visual-flow: the same from the cameras' pictures. bc-rnn-gmm, act: the field's, to compare with. And inverse: which
+    action led from one state to the next (its options: train --policy inverse --help)"""
     steps: int | None = None
     """minibatches to learn from"""
     batch_size: int | None = None

@@ -3,6 +3,7 @@
 from data.cli import run_command
 from data.commands import COMMANDS as DATA
 from learn.commands import COMMANDS as LEARN
+from learn.commands import commands_for
 from learn.demo import Demo
 from teleop.commands import COMMANDS as TELEOP
 
@@ -12,4 +13,5 @@ SUBCOMMANDS = [(package, name) for package, commands in PACKAGES.items() for nam
 
 def run(package: str, *words: object) -> int:
     """`python -m package words…`; its exit code."""
-    return run_command(package, PACKAGES[package], [str(word) for word in words])
+    said = [str(word) for word in words]
+    return run_command(package, {**PACKAGES[package], **(commands_for(said) if package == "learn" else {})}, said)

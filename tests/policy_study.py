@@ -64,17 +64,13 @@ class Study:
     def run(self) -> int:
         jobs = list(self._jobs())
         for session in dict.fromkeys((job.session, job.task) for job in jobs):
-            self._record(*session)
+            self.record(*session)
         with ThreadPoolExecutor(self.jobs) as pool:
             done = list(pool.map(self._do, jobs))
         table = list(_table([result for result in done if result]))
         print("\n".join(table))
         if self.docs:
-            page = ROOT / "docs" / "policies.md"
-            before, rest = page.read_text(encoding="utf-8").split("<!-- policies:begin -->")
-            after = rest.split("<!-- policies:end -->")[1]
-            body = "\n".join(table)
-            page.write_text(f"{before}<!-- policies:begin -->\n{body}\n<!-- policies:end -->{after}", encoding="utf-8")
+            write_between_marks("policies", "\n".join(table))
         return 0 if all(done) else 1
 
     def _jobs(self) -> Iterator[Job]:
@@ -85,7 +81,7 @@ class Study:
             yield from (Job(task, policy, seed) for task in STATE_TASKS for seed in self.seeds)
         yield from (Job(task, policy, seed) for seed in self.seeds for policy in self.seeing for task in SEEING_TASKS)
 
-    def _record(self, name: str, task: str) -> None:
+    def record(self, name: str, task: str) -> None:
         """100 episodes, or as many as are missing; of Detour as many of each of four modes."""
         session = self.out / "sessions" / name
         words = ["teleop", "record", "--env", f"Panda{task}-v0", "--session", str(session), "--device", "scripted", "--headless"]
@@ -132,6 +128,13 @@ class Study:
         replace_file(path, json.dumps(result, indent=2).encode())
         print(f"{job.name}: {result['success_rate']:.2f}", flush=True)
         return result
+
+
+def write_between_marks(name: str, body: str) -> None:
+    """Put a table into docs/policies.md in place of the one that stands there."""
+    page, begin, end = ROOT / "docs" / "policies.md", f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text(f"{before}{begin}\n{body}\n{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def _call(words: Sequence[str]) -> str | None:

@@ -8,7 +8,10 @@ import pytest
 from test_learn_support import TOY, toy_obs, toy_policy
 
 from data.errors import UserError
-from learn.checkpoint import FIELDS, RECORD_NAME, WEIGHTS_NAME, Checkpoint, load_policy, save_policy
+from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy, save_policy
+from learn.model_folder import FIELDS
+
+RECORD_NAME, WEIGHTS_NAME = POLICY_FOLDER.record_name, POLICY_FOLDER.weights_name
 
 
 @pytest.fixture
@@ -37,7 +40,8 @@ def test_only_the_two_files_are_left(model_dir: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "complaint"), [("nowhere", "there is no model at .*nowhere; train one"), ("", "is not a model .no policy.json in it")]
+    ("folder", "complaint"),
+    [("nowhere", "there is no model at .*nowhere; train one"), ("", "is not a model of this kind .no policy.json in it")],
 )
 def test_what_is_not_a_model_is_refused(tmp_path: Path, folder: str, complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
@@ -81,7 +85,7 @@ def test_a_record_without_a_field_is_refused(model_dir: Path, name: str) -> None
     record = json.loads((model_dir / RECORD_NAME).read_text())
     del record[name]
     (model_dir / RECORD_NAME).write_text(json.dumps(record))
-    with pytest.raises(UserError, match=f"without {name}"):
+    with pytest.raises(UserError, match=f"without a proper {name}"):
         load_policy(model_dir)
 
 

@@ -1,10 +1,27 @@
 """The commands of `python -m learn`, a file for each thing one does with a policy."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from learn.commands.dagger import Dagger
 from learn.commands.evaluate import Compare, Evaluate
+from learn.commands.inverse import Label, Pretrain, TrainInverse
 from learn.commands.train import Train
 
-# `python -m learn NAME`; a new command (export, study) is one more line here.
-__all__ = ["COMMANDS", "Compare", "Dagger", "Evaluate", "Train"]
+__all__ = ["COMMANDS", "Compare", "Dagger", "Evaluate", "Label", "Pretrain", "Train", "TrainInverse", "commands_for"]
 
-COMMANDS: dict[str, type] = {"train": Train, "evaluate": Evaluate, "compare": Compare, "dagger": Dagger}
+# `python -m learn NAME`; a new command (export, study) is one more line here.
+COMMANDS: dict[str, type] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "compare": Compare,
+    "dagger": Dagger,
+    "pretrain": Pretrain,
+    "label": Label,
+}
+
+
+def commands_for(words: Sequence[str]) -> dict[str, type]:
+    """`COMMANDS`, but `train --policy inverse` has options and a help of its own."""
+    inverse = ("--policy", "inverse") in pairwise(words) or "--policy=inverse" in words
+    return {**COMMANDS, "train": TrainInverse} if inverse else COMMANDS
