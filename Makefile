@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery matrix other-pythons screenshot tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery inverse human-data matrix other-pythons screenshot tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -24,7 +24,13 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
 
-bench-policies: $(STAMP)
+bench-human-data: $(STAMP)
+	$(BIN)/python tests/human_data_study.py $(FILE)
+
+inverse: $(STAMP)
+	$(BIN)/python tests/inverse_study.py
+
+policies: $(STAMP)
 	$(BIN)/python tests/bench_policies.py
 
 bench-recording: $(STAMP)

@@ -2,6 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, INK, GRID = "#2f6fd6", "#1c2330", "#d9dee6"
 
@@ -10,12 +20,7 @@ def plot_success_over_labels(
     labels: Sequence[int], success: Sequence[float], low: Sequence[float], high: Sequence[float], title: str, path: Path
 ) -> None:
     """Success rate with its 95 % interval after each DAgger round, over the labels given so far; a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.2, 4.4), dpi=140, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    figure, axes = _axes((7.2, 4.4))
     axes.fill_between(labels, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95 % interval (Wilson)")
     axes.plot(labels, success, color=BLUE, marker="o", linewidth=2, label="success rate")
     for x, y, number in zip(labels, success, range(len(labels)), strict=True):
@@ -23,8 +28,40 @@ def plot_success_over_labels(
         axes.annotate(f"{word}: {100 * y:.0f} %", (x, y), textcoords="offset points", xytext=(6, -16), color=INK, fontsize=9)
     axes.set(xlabel="labels given", ylabel="success rate", title=title, ylim=(0, 1.05))
     axes.margins(x=0.12)
+    axes.legend(loc="lower right", frameon=False)
+    _save(figure, axes, path)
+
+
+def plot_reliability(levels: NDArray[np.float64], title: str, path: Path) -> None:
+    """Of regions of each probability the share of actions that they hold, beside the diagonal where both are alike; a PNG."""
+    probability = np.linspace(0.0, 1.0, 101)
+    held = np.searchsorted(np.sort(levels, axis=None), probability, side="right") / levels.size
+    figure, axes = _axes((5.2, 5.0))
+    axes.plot(probability, probability, color=INK, linewidth=1, linestyle="--", label="as sure as it may be")
+    axes.plot(probability, held, color=BLUE, linewidth=2, label="this policy")
+    axes.fill_between(probability, probability, held, color=BLUE, alpha=0.12, linewidth=0)
+    axes.annotate("too unsure", (0.04, 0.93), color=INK, fontsize=9)
+    axes.annotate("too sure", (0.55, 0.32), color=INK, fontsize=9)
+    axes.set(xlabel="probability of the region, by the policy", ylabel="share of held-out actions in it", title=title)
+    axes.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
+    axes.legend(loc="lower right", frameon=False)
+    _save(figure, axes, path)
+
+
+def _axes(size_inches: tuple[float, float]) -> "tuple[Figure, Axes]":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size_inches, dpi=140, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots()
+
+
+def _save(figure: "Figure", axes: "Axes", path: Path) -> None:
     axes.grid(color=GRID, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    except (OSError, ValueError) as error:  # ValueError: a kind of picture that there is not
+        raise UserError(f"{path} could not be written ({error}); give a .png in a folder you can write to") from error

@@ -44,8 +44,8 @@ class TrainConfig:
 
     policy: PolicyKind = "bc"
     """bc: one best action. moe: several ways, each an expert. flow: chunks grown from noise. visual, visual-moe,
-    visual-flow: the same from the cameras' pictures. bc-rnn-gmm, act: the field's, to compare with. And inverse: which
-    action led from one state to the next (its options: train --policy inverse --help)"""
+    visual-flow: the same from the cameras' pictures. bc-rnn-gmm, act: the field's, to compare with. And inverse, with
+    options and a help of its own: which action led from one state to the next"""
     steps: int | None = None
     """minibatches to learn from"""
     batch_size: int | None = None

@@ -11,7 +11,12 @@ PACKAGES: dict[str, dict[str, type]] = {"teleop": TELEOP, "data": DATA, "learn":
 SUBCOMMANDS = [(package, name) for package, commands in PACKAGES.items() for name in commands]
 
 
+def commands_of(package: str, words: list[str]) -> dict[str, type]:
+    """What `python -m package words…` chooses from."""
+    return {**PACKAGES[package], **(commands_for(words) if package == "learn" else {})}
+
+
 def run(package: str, *words: object) -> int:
     """`python -m package words…`; its exit code."""
     said = [str(word) for word in words]
-    return run_command(package, {**PACKAGES[package], **(commands_for(said) if package == "learn" else {})}, said)
+    return run_command(package, commands_of(package, said), said)

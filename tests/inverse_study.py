@@ -24,7 +24,7 @@ from policy_study import EPISODES, Study, write_between_marks  # noqa: E402
 
 from data.files import replace_file  # noqa: E402
 from data.session import Session  # noqa: E402
-from learn.evaluate import evaluate  # noqa: E402
+from learn.evaluate import FIRST_EVALUATION_SEED, evaluate  # noqa: E402
 from learn.inverse.label import LabelConfig, label  # noqa: E402
 from learn.inverse.pretrain import PretrainConfig, pretrain_inverse  # noqa: E402
 from learn.inverse.train import InverseTrain, train_inverse  # noqa: E402
@@ -111,7 +111,7 @@ class InverseStudy:
     def _success(self, session: Session, name: str) -> dict[str, Any]:
         config = TrainConfig(policy="bc", chunk=8, execute=4, valid_fraction=0.0)
         result = train(session, config, self.out / "inverse" / "policies" / name)
-        return evaluate(result.policy, f"Panda{TASK}-v0", {}, EPISODES).summary()
+        return evaluate(result.policy, f"Panda{TASK}-v0", {}, EPISODES, FIRST_EVALUATION_SEED).summary()
 
     def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self.out / "results" / f"inverse-{name}.json"

@@ -7,12 +7,14 @@ stopped and jobs run side by side. The table stands in docs/policies.md. Hours o
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
 ROOT = Path(__file__).parent.parent
@@ -20,12 +22,15 @@ sys.path.insert(0, str(ROOT))
 
 from data.files import replace_file  # noqa: E402
 from data.intervals import wilson  # noqa: E402
+from learn.checkpoint import load_policy  # noqa: E402
+from learn.threads import torch_threads  # noqa: E402
 
 DEMONSTRATIONS, EPISODES = 100, 100
 STATE_TASKS = ("Lift", "PickPlace", "Stack", "PegInsert")
 DETOUR_MODES = ("left", "right", "left-right", "right-left")
 SEEING_TASKS = ("Lift", "PickPlace")
-WANTED = {"Lift": 0.99, "PickPlace": 0.95, "Stack": 0.90, "PegInsert": 0.80}
+DISTILLED = "moe from flow"
+DISTILLED_TASKS = ("Detour", "PegInsert")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        return f"{self.task}-{self.policy}-{self.seed}"
+        return f"{self.task}-{self.policy.replace(' ', '-')}-{self.seed}"
 
     @property
     def session(self) -> str:
@@ -67,11 +72,15 @@ class Study:
             self.record(*session)
         with ThreadPoolExecutor(self.jobs) as pool:
             done = list(pool.map(self._do, jobs))
-        table = list(_table([result for result in done if result]))
-        print("\n".join(table))
-        if self.docs:
-            write_between_marks("policies", "\n".join(table))
-        return 0 if all(done) else 1
+            distilled = list(pool.map(self._do, self._distilled()))
+        results = [result for result in done if result]
+        compared = [r for r in results if r["task"] in DISTILLED_TASKS and r["policy"] in ("flow", "moe")]
+        taught = [{**r, "acting_ms": self._acting_ms(r)} for r in (*compared, *(r for r in distilled if r))]
+        for name, table in (("policies", list(table_of(results))), ("distilled", list(_distilled_table(taught)))):
+            print("\n".join(table))
+            if self.docs:
+                write_between_marks(name, "\n".join(table))
+        return 0 if all(done) and all(distilled) else 1
 
     def _jobs(self) -> Iterator[Job]:
         for seed in self.seeds:
@@ -80,6 +89,23 @@ class Study:
         for policy in (*self.policies[1:], *self.baselines):
             yield from (Job(task, policy, seed) for task in STATE_TASKS for seed in self.seeds)
         yield from (Job(task, policy, seed) for seed in self.seeds for policy in self.seeing for task in SEEING_TASKS)
+
+    def _distilled(self) -> Iterator[Job]:
+        """After the flows, their teachers."""
+        if "flow" in self.policies:
+            yield from (Job(task, DISTILLED, seed) for task in DISTILLED_TASKS for seed in self.seeds)
+
+    def _acting_ms(self, result: Mapping[str, Any]) -> float:
+        """Median time to a chunk, on one core, all policies in this one run."""
+        policy = load_policy(self.out / "models" / Job(result["task"], result["policy"], result["seed"]).name).policy
+        obs = {key: np.zeros(width, np.float32) for key, width in zip(policy.config.obs_keys, policy.config.obs_dims, strict=True)}
+        times = []
+        with torch_threads(1):
+            for _ in range(60):
+                began_s = time.perf_counter()
+                policy.act(obs)
+                times.append(time.perf_counter() - began_s)
+        return 1e3 * float(np.median(times[10:]))
 
     def record(self, name: str, task: str) -> None:
         """100 episodes, or as many as are missing; of Detour as many of each of four modes."""
@@ -96,38 +122,31 @@ class Study:
                 _call([*words, "--episodes", str(missing), *(["--mode", mode] if mode else [])])
 
     def _do(self, job: Job) -> dict[str, object] | None:
-        path = self.out / "results" / f"{job.name}.json"
-        if path.exists():
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        session, model = self.out / "sessions" / job.session, self.out / "models" / job.name
-        train = [
-            "learn",
-            "train",
-            str(session),
-            "--policy",
-            job.policy,
-            "--out",
-            str(model),
-            "--seed",
-            str(job.seed),
-            "--checks",
-            "4",
-            "--valid-fraction",
-            "0",
-        ]
-        began = (model / "training.safetensors").exists()
-        if _call([*train, "--resume"] if began else train) is None:
-            return None
-        said = _call(["learn", "evaluate", str(model), "--episodes", str(EPISODES), "--workers", "1", "--json"])
-        if said is None:
-            return None
-        summary = json.loads((model / "policy.json").read_text(encoding="utf-8"))["summary"]
-        result = {"task": job.task, "policy": job.policy, "seed": job.seed, **json.loads(said.splitlines()[-1])}
-        result |= {"checks": summary["checks"], "chosen_step": summary["chosen_step"], "training_seconds": summary["seconds"]}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps(result, indent=2).encode())
-        print(f"{job.name}: {result['success_rate']:.2f}", flush=True)
-        return result
+        words = ["--teacher", str(self.out / "models" / f"{job.task}-flow-{job.seed}")] if job.policy == DISTILLED else []
+        kind = "moe" if job.policy == DISTILLED else job.policy
+        facts = {"task": job.task, "policy": job.policy, "seed": job.seed}
+        return measured(self.out, job.name, self.out / "sessions" / job.session, [kind, "--seed", str(job.seed), *words], facts)
+
+
+def measured(out: Path, name: str, session: Path, words: Sequence[str], facts: Mapping[str, object]) -> dict[str, Any] | None:
+    """Train `--policy WORDS` on a session and evaluate it, unless the result lies there; `facts` go with it. None: it failed."""
+    path, model = out / "results" / f"{name}.json", out / "models" / name
+    if path.exists():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    train = ["learn", "train", str(session), "--policy", *words, "--out", str(model), "--checks", "4", "--valid-fraction", "0"]
+    began = (model / "training.safetensors").exists()
+    if _call([*train, "--resume"] if began else train) is None:
+        return None
+    said = _call(["learn", "evaluate", str(model), "--episodes", str(EPISODES), "--workers", "1", "--json"])
+    if said is None:
+        return None
+    summary = json.loads((model / "policy.json").read_text(encoding="utf-8"))["summary"]
+    result = {**json.loads(said.splitlines()[-1]), **facts}
+    result |= {"checks": summary["checks"], "chosen_step": summary["chosen_step"], "training_seconds": summary["seconds"]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps(result, indent=2).encode())
+    print(f"{name}: {result['success_rate']:.2f}", flush=True)
+    return result
 
 
 def write_between_marks(name: str, body: str) -> None:
@@ -146,18 +165,37 @@ def _call(words: Sequence[str]) -> str | None:
     return run.stdout
 
 
-def _table(results: Sequence[dict]) -> Iterator[str]:
-    yield "| task | policy | success, each seed | in all | 95 % interval | modes (entropy) | training |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+def _distilled_table(results: Sequence[dict]) -> Iterator[str]:
+    yield "| task | policy | success, each seed | modes (entropy) | a chunk takes |"
+    yield "| --- | --- | --- | --- | --- |"
+    for (task, policy), runs in _grouped(results):
+        each = ", ".join(f"{100 * r['success_rate']:.0f}" for r in runs)
+        fastest = f"{min(r['acting_ms'] for r in runs):.2f} ms"
+        yield f"| {task} | {'`moe --teacher flow`' if policy == DISTILLED else f'`{policy}`'} | {each} | {_entropies(runs)} | {fastest} |"
+
+
+def _grouped(results: Sequence[dict]) -> Iterator[tuple[tuple[str, str], list[dict]]]:
+    """The seeds of each task and policy together."""
     for task, policy in dict.fromkeys((r["task"], r["policy"]) for r in results):
-        runs = sorted((r for r in results if (r["task"], r["policy"]) == (task, policy)), key=lambda r: r["seed"])
+        yield (task, policy), sorted((r for r in results if (r["task"], r["policy"]) == (task, policy)), key=lambda r: r["seed"])
+
+
+def _entropies(runs: Sequence[dict]) -> str:
+    return ", ".join(f"{r['mode_entropy']:.2f}" for r in runs if "mode_entropy" in r)
+
+
+def table_of(results: Sequence[dict]) -> Iterator[str]:
+    """A line for each task and policy, over all its seeds."""
+    yield "| task | policy | success, each seed | in all | 95 % interval | modes (entropy) | invented modes | training |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for (task, policy), runs in _grouped(results):
         total, successes = sum(r["episodes"] for r in runs), round(sum(r["success_rate"] * r["episodes"] for r in runs))
         low, high = wilson(successes, total)
-        modes = ", ".join(f"{r['mode_entropy']:.2f}" for r in runs if "mode_entropy" in r)
+        invented = ", ".join(f"{100 * r['modes_invented']:.0f} %" for r in runs if "modes_invented" in r)
         minutes = sum(r["training_seconds"] for r in runs) / len(runs) / 60
         each = ", ".join(f"{100 * r['success_rate']:.0f}" for r in runs)
         rate = f"{100 * successes / total:.1f} % of {total} | {100 * low:.0f} … {100 * high:.0f} %"
-        yield f"| {task} | `{policy}` | {each} | {rate} | {modes} | {minutes:.1f} min |"
+        yield f"| {task} | `{policy}` | {each} | {rate} | {_entropies(runs)} | {invented} | {minutes:.1f} min |"
 
 
 if __name__ == "__main__":

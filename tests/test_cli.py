@@ -62,7 +62,7 @@ BAD = {
     "no subcommand": ("data", "inspect"),
     "unknown subcommand of teleop": ("teleop fly", "record, replay, devices, envs"),
     "unknown subcommand of data": ("data fly", "inspect"),
-    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, dagger, demo"),
+    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, calibrate, dagger, pretrain, label, demo"),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),
     "unknown policy": ("learn train {lift} --out {new} --policy magic", "invalid choice 'magic' for argument '--policy'"),
@@ -271,6 +271,7 @@ def test_an_episode_that_does_not_replay_is_answered_no(copied: Path, capsys: py
 # Words that say it all in their place.
 SELF_EVIDENT = {
     "learn train": {"--seed"},
+    "learn pretrain": {"--seed"},
     "learn evaluate": {"--episodes"},
     "learn compare": {"--episodes"},
     "learn dagger": {"--policy", "--torch-device", "--seed", "--rounds", "--evaluation-episodes", "--evaluation-seed", "--workers"},

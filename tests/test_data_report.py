@@ -12,12 +12,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 from command_lines import run
 from data_tools import check_mistake, flip_a_bit, snapshot
-from test_data_support import META, made_episode, tick
+from test_data_support import META, film_frames, made_episode, tick
 
 from data.episode_file import change_meta
 from data.films import film, replay_exactly
@@ -126,16 +125,9 @@ def test_the_films_play(written: Page, tmp_path: Path) -> None:
     assert len(films) == len(posters) == written.count["video"] == 2
     assert all(poster.startswith(b"\xff\xd8\xff") for poster in posters)
     (tmp_path / "film.mp4").write_bytes(films[0])
-    frames = pictures(tmp_path / "film.mp4", 320, 240)
+    frames = film_frames(tmp_path / "film.mp4", 320, 240)
     assert len(frames) > 10
     assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 1.0, "nothing moves"
-
-
-def pictures(path: Path, width: int, height: int) -> np.ndarray:
-    """(N, height, width, 3)"""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    raw = subprocess.run(command, capture_output=True, check=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
 def test_the_command_says_what_it_wrote(eventful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +180,7 @@ def test_ctrl_c_leaves_no_half_page(eventful: Path, tmp_path: Path, monkeypatch:
 def test_a_film_of_one_episode_and_a_folder_of_films(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("data", "video", recorded, "--out", tmp_path / "one.mp4", "--episodes", 1, *SMALL, "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["films"] == {"1": str(tmp_path / "one.mp4")}
-    assert len(pictures(tmp_path / "one.mp4", 160, 120)) == len(Session.open(recorded).read(1)) + 1
+    assert len(film_frames(tmp_path / "one.mp4", 160, 120)) == len(Session.open(recorded).read(1)) + 1
     assert run("data", "video", recorded, "--out", tmp_path / "films", "--episodes", "0", "2", *SMALL) == 0
     assert sorted(path.name for path in (tmp_path / "films").iterdir()) == ["000000.mp4", "000002.mp4"]
 
@@ -202,7 +194,7 @@ def test_a_film_of_the_recorded_images_needs_no_simulator(
     Session.create(tmp_path / "session").append(made_episode(*ticks))
     monkeypatch.setattr("data.films._replay", None)
     assert run("data", "video", tmp_path / "session", "--out", tmp_path / "o.mp4", "--recorded", "front") == 0
-    frames = pictures(tmp_path / "o.mp4", 64, 64)  # of 65 rows: H.264 takes even sizes only
+    frames = film_frames(tmp_path / "o.mp4", 64, 64)  # of 65 rows: H.264 takes even sizes only
     assert len(frames) == 9
     assert frames[0, 32, 8, 0] > 200
     assert frames[0, 32, 56, 0] < 50

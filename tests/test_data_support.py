@@ -1,7 +1,10 @@
 """What the tests of `data` share: ticks made by hand, for what a scripted recording never holds."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import numpy as np
 
 from data.episode import Episode, Step, build_episode
@@ -53,3 +56,10 @@ def tick(t: int = 0, source: Source = Source.HUMAN, **values: Any) -> Step:
 def made_episode(*steps: Step, meta: EpisodeMeta = META) -> Episode:
     ticks = list(steps) or [tick(t) for t in range(3)]
     return build_episode(ticks, ticks[-1].obs, np.full(5, len(ticks), np.float64), meta)
+
+
+def film_frames(path: Path, width: int, height: int) -> np.ndarray:
+    """A film's frames (N, height, width, 3)."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)

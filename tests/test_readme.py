@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_lines import PACKAGES, SUBCOMMANDS
+from command_lines import SUBCOMMANDS, commands_of
 
 from data.cli import _parse
 from data.schema import field_table
@@ -31,8 +31,8 @@ def test_the_readme_has_command_lines_to_check() -> None:
 @pytest.mark.parametrize("line", sorted(set(COMMAND_LINES)))
 def test_a_command_line_in_the_readme_is_understood(line: str) -> None:
     package, *words = shlex.split(line)[2:]
-    command = _parse(package, PACKAGES[package], words)  # raises UserError for words that do not exist
-    assert type(command) is PACKAGES[package][words[0]]
+    command = _parse(package, commands_of(package, words), words)  # raises UserError for words that do not exist
+    assert type(command) is commands_of(package, words)[words[0]]
 
 
 @pytest.mark.parametrize(("package", "name"), SUBCOMMANDS)

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from learn.commands.calibrate import Calibrate
 from learn.commands.dagger import Dagger
 from learn.commands.evaluate import Compare, Evaluate
 from learn.commands.inverse import Label, Pretrain, TrainInverse
 from learn.commands.train import Train
 
-__all__ = ["COMMANDS", "Compare", "Dagger", "Evaluate", "Label", "Pretrain", "Train", "TrainInverse", "commands_for"]
+__all__ = ["COMMANDS", "Calibrate", "Compare", "Dagger", "Evaluate", "Label", "Pretrain", "Train", "TrainInverse", "commands_for"]
 
 # `python -m learn NAME`; a new command (export, study) is one more line here.
 COMMANDS: dict[str, type] = {
     "train": Train,
     "evaluate": Evaluate,
     "compare": Compare,
+    "calibrate": Calibrate,
     "dagger": Dagger,
     "pretrain": Pretrain,
     "label": Label,

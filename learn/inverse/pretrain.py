@@ -31,10 +31,15 @@ class PretrainConfig:
     latents: int = 12
     """numbers that a step has to be told in; somewhat more than the arm has actions"""
     steps: int = 4000
+    """minibatches to learn from"""
     batch_size: int = 256
+    """steps in a minibatch"""
     lr: float = 2e-3
+    """step size at the beginning; it falls to 0 along a cosine"""
     weight_decay: float = 0.05
+    """how strongly weights are drawn to 0"""
     valid_fraction: float = 0.1
+    """share of the episodes held out, unless `data split` has chosen them"""
     obs_keys: tuple[str, ...] = ()
     """observations to learn from; all low-dimensional ones when not given"""
     seed: int = 0

@@ -37,9 +37,11 @@ class InverseTrain:
     history: int | None = None
     """states seen on each side; 1 for causal, 3 for window when not given"""
     hidden: tuple[int, ...] = (64, 64)
+    """widths of the network's layers"""
     steps: int = 3000
     """minibatches to learn from"""
     batch_size: int = 256
+    """steps in a minibatch"""
     lr: float = 1e-3
     """step size at the beginning; it falls to 0 along a cosine"""
     weight_decay: float = 2.0

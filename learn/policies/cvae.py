@@ -1,16 +1,18 @@
 """Action chunking with a conditional variational autoencoder: ACT, for comparison."""
 
+import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from learn.policies.config import PolicyConfig
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.layers import Block
 from learn.policies.noise import Noise
 
 STYLE = 16
+SAMPLES = 32  # styles drawn to say what the next action may be
 KL_WEIGHT = 10.0
 
 
@@ -72,6 +74,14 @@ class Cvae(Head):
     def chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
         style = features.new_zeros(features.shape[1], STYLE)
         return torch.stack([net(seen, style) for net, seen in zip(self.nets, features, strict=True)])
+
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        """Of styles drawn from their prior."""
+        count = (features.shape[1], SAMPLES)
+        styles = noise.normal((len(self.nets), *count, STYLE), features.device)
+        each = zip(self.nets, features, styles, strict=True)
+        means = torch.stack([net(f.repeat_interleave(SAMPLES, dim=0), s.flatten(0, 1))[:, 0].view(*count, -1) for net, f, s in each])
+        return Prediction(torch.full(means.shape[:3], -math.log(SAMPLES), device=means.device), means)
 
     def proposals(self, features: Tensor) -> Proposals:
         chunks = self.chunks(features, Noise())

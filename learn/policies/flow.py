@@ -1,5 +1,6 @@
 """Flow matching: a chunk grows out of noise along a learned velocity; any distribution of chunks can be learned."""
 
+import math
 from typing import cast
 
 import numpy as np
@@ -7,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from learn.policies.config import PolicyConfig
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.layers import AdaptiveBlock, sinusoids
 from learn.policies.noise import Noise
 
+PREDICTED = 64  # chunks drawn to say what the next action may be
 SAMPLES = 16  # chunks drawn to see which ways there are
 SAME_WAY = 0.35  # chunks that differ less (root mean square, of a half range) are one way
 TIME_SCALE = 1000.0
@@ -90,6 +92,13 @@ class Flow(Head):
         """(K, count, C, A) chunks for one observation (K, 1, F), from the same noise for each member."""
         start = noise.normal((1, count, self.config.chunk, self.config.action_dim), features.device)
         return self.grow(features.expand(-1, count, -1), start.expand(self.config.members, -1, -1, -1))
+
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        """Of chunks drawn."""
+        members, batch, _ = features.shape
+        start = noise.normal((members, batch * PREDICTED, self.config.chunk, self.config.action_dim), features.device)
+        means = self.grow(features.repeat_interleave(PREDICTED, dim=1), start)[:, :, 0].view(members, batch, PREDICTED, -1)
+        return Prediction(torch.full(means.shape[:3], -math.log(PREDICTED), device=means.device), means)
 
     def proposals(self, features: Tensor) -> Proposals:
         """Samples, alike ones together: a way is its middle sample, with the share that is like it."""

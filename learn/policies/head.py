@@ -36,10 +36,23 @@ class Proposals:
     weights: Tensor
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """The next action as members say it: of each (K, B) a mixture of M Gaussians in each dimension, in unit actions.
+
+    `means` and `scales` (K, B, M, A), `log_weights` (K, B, M); `scales` None where a head knows places, but no spread.
+    """
+
+    log_weights: Tensor
+    means: Tensor
+    scales: Tensor | None = None
+
+
 class Head(nn.Module, ABC):
     """One of K members each; they share nothing. Features are (K, B, F), of sequence heads (K, B, C, F)."""
 
     averages = False  # whether the members' mean is a better chunk than one member's
+    knows_spread = False  # whether `predict` gives scales
     keeps_modes = False  # whether mode k is the same way from one observation to the next
 
     @abstractmethod
@@ -53,6 +66,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def proposals(self, features: Tensor) -> Proposals:
         """All ways to go on from one observation's features (K, 1, F)."""
+
+    @abstractmethod
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        """What the next action may be, for each row of features as `chunks` takes them."""
 
     def attend(self, state: Tensor, episodes: Tensor) -> None:
         """Training begins; row i of the data has the normalised state `state[i]` (N, D) and belongs to episode `episodes[i]`."""

@@ -10,7 +10,7 @@ from torch.nn.functional import log_softmax
 from learn.distributed import everyones
 from learn.policies.clusters import ways_of
 from learn.policies.config import PolicyConfig
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.layers import MemberLinear, MemberMLP
 from learn.policies.noise import Noise
 
@@ -35,6 +35,7 @@ class Mixture(Head):
     even by the load term of Shazeer et al. (2017).
     """
 
+    knows_spread = True
     keeps_modes = True
     scores: Tensor  # (K, N, Z) each training window's log likelihoods, of each expert, when it was last seen
     episodes: Tensor  # (N,)
@@ -121,6 +122,10 @@ class Mixture(Head):
         means = self.means(features)
         index = chosen[:, None, :, None, None].expand(-1, 1, -1, *means.shape[3:])
         return means.gather(1, index).squeeze(1)
+
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        means = self.means(features)[:, :, :, 0].transpose(1, 2)
+        return Prediction(self.log_gate(features), means, self.scale()[:, :, 0].transpose(1, 2).expand_as(means))
 
     def proposals(self, features: Tensor) -> Proposals:
         return Proposals(self.means(features)[:, :, 0], self.log_gate(features)[:, 0].exp())

@@ -37,3 +37,13 @@ class Noise:
 
     def _mine(self, drawn: Tensor, shape: Sequence[int]) -> Tensor:
         return drawn if self.world == 1 else drawn.narrow(1, self.rank * shape[1], shape[1])
+
+
+class SharedNoise(Noise):
+    """The same draw for every row of a batch, so that rows differ only in what they see."""
+
+    def _whole(self, shape: Sequence[int]) -> tuple[int, ...]:
+        return (shape[0], 1, *shape[2:])
+
+    def _mine(self, drawn: Tensor, shape: Sequence[int]) -> Tensor:
+        return drawn.expand(*shape)

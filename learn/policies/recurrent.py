@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax, softplus
 
 from learn.policies.config import PolicyConfig
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.noise import Noise
 
 GAUSSIANS = 5
@@ -20,6 +20,8 @@ class Recurrent(Head):
     Offline Human Demonstrations*, BC-RNN). It drives with a Gaussian's mean, and begins anew after as many steps as it
     was trained on at a time.
     """
+
+    knows_spread = True
 
     def __init__(self, config: PolicyConfig, width: int) -> None:
         super().__init__()
@@ -65,6 +67,11 @@ class Recurrent(Head):
                 drawn = torch.full((len(means), 1), mode, device=means.device)
             actions.append(means.gather(1, drawn.unsqueeze(-1).expand(-1, 1, means.shape[-1])))
         return torch.stack(actions)
+
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        """Of sequences (K, B, C, F), at their last steps."""
+        found = [self.mixture(lstm(seen)[0][:, -1], k) for k, (lstm, seen) in enumerate(zip(self.lstms, features, strict=True))]
+        return Prediction(*(torch.stack(part) for part in zip(*found, strict=True)))
 
     def proposals(self, features: Tensor) -> Proposals:
         """The Gaussians' means; the observation is not remembered."""

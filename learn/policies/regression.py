@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from learn.policies.config import PolicyConfig
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.layers import MemberMLP
 from learn.policies.noise import Noise
 
@@ -29,6 +29,10 @@ class Regression(Head):
     def chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
         chunk: Tensor = self(features)
         return chunk
+
+    def predict(self, features: Tensor, noise: Noise) -> Prediction:
+        means = self(features)[:, :, :1]
+        return Prediction(torch.zeros(means.shape[:3], device=means.device), means)
 
     def proposals(self, features: Tensor) -> Proposals:
         chunks = self(features)
