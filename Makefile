@@ -24,13 +24,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
 
-bench-human-data: $(STAMP)
-	$(BIN)/python tests/human_data_study.py $(FILE)
-
-inverse: $(STAMP)
-	$(BIN)/python tests/inverse_study.py
-
-policies: $(STAMP)
+bench-policies: $(STAMP)
 	$(BIN)/python tests/bench_policies.py
 
 bench-recording: $(STAMP)
@@ -53,6 +47,12 @@ gallery: $(STAMP)
 
 policies: $(STAMP)
 	$(BIN)/python tests/policy_study.py
+
+human-data: $(STAMP)
+	$(BIN)/python tests/human_data_study.py $(FILE)
+
+inverse: $(STAMP)
+	$(BIN)/python tests/inverse_study.py
 
 task-table: $(STAMP)
 	$(BIN)/python tests/task_table.py

@@ -20,8 +20,11 @@ import tyro
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from averaging import sideways_of_demonstrations, sideways_of_policy  # noqa: E402
+
 from data.files import replace_file  # noqa: E402
 from data.intervals import wilson  # noqa: E402
+from data.session import Session  # noqa: E402
 from learn.checkpoint import load_policy  # noqa: E402
 from learn.threads import torch_threads  # noqa: E402
 
@@ -76,10 +79,12 @@ class Study:
         results = [result for result in done if result]
         compared = [r for r in results if r["task"] in DISTILLED_TASKS and r["policy"] in ("flow", "moe")]
         taught = [{**r, "acting_ms": self._acting_ms(r)} for r in (*compared, *(r for r in distilled if r))]
-        for name, table in (("policies", list(table_of(results))), ("distilled", list(_distilled_table(taught)))):
-            print("\n".join(table))
+        tables = {"policies": table_of(results), "modes": self._modes_table(results), "distilled": _distilled_table(taught)}
+        for name, lines in tables.items():
+            table = "\n".join(lines)
+            print(table)
             if self.docs:
-                write_between_marks(name, "\n".join(table))
+                write_between_marks(name, table)
         return 0 if all(done) and all(distilled) else 1
 
     def _jobs(self) -> Iterator[Job]:
@@ -106,6 +111,23 @@ class Study:
                 policy.act(obs)
                 times.append(time.perf_counter() - began_s)
         return 1e3 * float(np.median(times[10:]))
+
+    def _modes_table(self, results: Sequence[dict]) -> Iterator[str]:
+        """What each policy makes of Detour's four modes: all of them, or their average."""
+        shown = sideways_of_demonstrations(Session.open(self.out / "sessions" / "Detour"))
+        yield "| policy | entropy | coverage@10 | KL | in modes nobody showed | sideways from the middle |"
+        yield "| --- | --- | --- | --- | --- | --- |"
+        yield f"| demonstrations | 1.00 | | | | {shown:.2f} |"
+        for (_, policy), runs in _grouped([r for r in results if r["task"] == "Detour"]):
+            models = [self.out / "models" / Job("Detour", policy, r["seed"]).name for r in runs]
+            facts = [
+                _entropies(runs),
+                ", ".join(f"{r['mode_coverage_at_10']:.2f}" for r in runs),
+                ", ".join(f"{r['mode_divergence']:.2f}" for r in runs),
+                ", ".join(f"{100 * r['mode_invented']:.0f} %" for r in runs),
+                ", ".join(f"{sideways_of_policy(load_policy(model).policy):.2f}" for model in models),
+            ]
+            yield f"| `{policy}` | {' | '.join(facts)} |"
 
     def record(self, name: str, task: str) -> None:
         """100 episodes, or as many as are missing; of Detour as many of each of four modes."""
@@ -186,16 +208,15 @@ def _entropies(runs: Sequence[dict]) -> str:
 
 def table_of(results: Sequence[dict]) -> Iterator[str]:
     """A line for each task and policy, over all its seeds."""
-    yield "| task | policy | success, each seed | in all | 95 % interval | modes (entropy) | invented modes | training |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| task | policy | success, each seed | in all | 95 % interval | modes (entropy) | training |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for (task, policy), runs in _grouped(results):
         total, successes = sum(r["episodes"] for r in runs), round(sum(r["success_rate"] * r["episodes"] for r in runs))
         low, high = wilson(successes, total)
-        invented = ", ".join(f"{100 * r['modes_invented']:.0f} %" for r in runs if "modes_invented" in r)
         minutes = sum(r["training_seconds"] for r in runs) / len(runs) / 60
         each = ", ".join(f"{100 * r['success_rate']:.0f}" for r in runs)
         rate = f"{100 * successes / total:.1f} % of {total} | {100 * low:.0f} … {100 * high:.0f} %"
-        yield f"| {task} | `{policy}` | {each} | {rate} | {_entropies(runs)} | {invented} | {minutes:.1f} min |"
+        yield f"| {task} | `{policy}` | {each} | {rate} | {_entropies(runs)} | {minutes:.1f} min |"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from data.errors import UserError
 from learn.inverse.model import InverseConfig, InverseModel, build_inverse
 from learn.model_folder import ModelFolder, current_versions
 
-INVERSE_FOLDER = ModelFolder("inverse", 1, "make one: python -m learn train SESSION --policy inverse --out DIR")
+INVERSE_FOLDER = ModelFolder("inverse", 1, "make one: python -m learn train SESSION --policy inverse --out DIR, or learn pretrain")
 Kind = Literal["inverse", "pretrained"]
 
 
