@@ -21,9 +21,11 @@ from marks import Mark, show
 
 from data.cli import run_command
 from data.session import Session
+from learn.checkpoint import load_policy
 from learn.commands import COMMANDS as LEARN
 from learn.dataset import load_frames
 from learn.distributed import Team
+from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.policies import Policy, PolicyConfig, build_policy
 from learn.train import TrainConfig, _Training
 from learn.windows import Windows
@@ -127,6 +129,11 @@ def chunk_ms(kind: str, chunk: int) -> float:
     return 1e3 * float(np.median(times))
 
 
+def held_out_success(folder: Path) -> float:
+    """Success rate of a trained policy on 100 starts that neither demonstrations nor the choice of the checkpoint had."""
+    return evaluate(load_policy(folder).policy, "PandaLift-v0", {}, 100, FIRST_EVALUATION_SEED).success_rate
+
+
 def seconds_to_95(session: Session, folder: Path) -> float:
     """Wall-clock of `learn train` as a user gives it, until a checkpoint succeeds in 95 % of 20 rollouts."""
     start = time.perf_counter()
@@ -150,6 +157,7 @@ def main() -> int:
             Mark("moe, ms a chunk on one core", chunk_ms("moe", 8), 1.0),
             Mark("flow, ms a chunk on one core", chunk_ms("flow", 8), 20.0),
             Mark("seconds from 50 demonstrations to 95 % on PandaLift", seconds_to_95(plain, folder / "b"), 180.0),
+            Mark("its success in 100 held-out episodes", held_out_success(folder / "b"), 0.95, at_least=True),
         ]
     return show(marks, "policies")
 
