@@ -99,7 +99,7 @@ class ModelFolder:
             raise UserError(f"{path} is not a model's record (without a proper {', '.join(wrong)}); train it again")
         if record["format_version"] != self.version:
             reason = f"{path} has format {record['format_version']}, this program reads {self.version}"
-            raise UserError(f"{reason}; use the version that wrote it")
+            raise UserError(f"{reason}; train again, or use the version that wrote it")
         return dict(record)
 
 
