@@ -19,9 +19,14 @@ class MemberLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(members, width_out).uniform_(-bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(self.weight) == 1:  # the quicker way for one; views, since indexing would copy its gradient
-            return nn.functional.linear(x.squeeze(0), self.weight.squeeze(0), self.bias.squeeze(0)).unsqueeze(0)
+        if len(self.weight) == 1:
+            return self.alone(x.squeeze(0)).unsqueeze(0)
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
+
+
+    def alone(self, x: Tensor) -> Tensor:
+        """The only member's layer, the quicker way for one: (B, in) -> (B, out). Views, since indexing would copy its gradient."""
+        return nn.functional.linear(x, self.weight.squeeze(0), self.bias.squeeze(0))
 
 
 class MemberMLP(nn.Module):
@@ -29,12 +34,17 @@ class MemberMLP(nn.Module):
 
     def __init__(self, members: int, widths: Sequence[int]) -> None:
         super().__init__()
+        self.is_alone = members == 1
         self.layers = nn.ModuleList(MemberLinear(members, a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
-            x = torch.relu(layer(x))
-        return cast(Tensor, self.layers[-1](x))
+        """In place where it is harmless: a hidden layer's memory is what a small network's step costs most."""
+        calls = [cast(MemberLinear, layer).alone if self.is_alone else layer for layer in self.layers]
+        x = x.squeeze(0) if self.is_alone else x
+        for call in calls[:-1]:
+            x = torch.relu_(call(x))
+        out: Tensor = calls[-1](x)
+        return out.unsqueeze(0) if self.is_alone else out
 
 
 def sinusoids(position: Tensor, width: int, longest: float = 10_000.0) -> Tensor:
