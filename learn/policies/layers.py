@@ -23,7 +23,6 @@ class MemberLinear(nn.Module):
             return self.alone(x.squeeze(0)).unsqueeze(0)
         return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
 
-
     def alone(self, x: Tensor) -> Tensor:
         """The only member's layer, the quicker way for one: (B, in) -> (B, out). Views, since indexing would copy its gradient."""
         return nn.functional.linear(x, self.weight.squeeze(0), self.bias.squeeze(0))
