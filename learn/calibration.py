@@ -191,8 +191,8 @@ def _fit_spread(policy: Policy, windows: Windows, rows: Tensor, dims: Tensor) ->
 def _frames_of(trained: Checkpoint, session: Session) -> Frames:
     config = trained.policy.config
     settings = _settings(trained)
-    failures = bool(settings.get("include_failures", False))
-    frames = load_frames(session, config.obs_keys, include_failures=failures, sees=bool(config.image_keys))
+    failures, weights = bool(settings.get("include_failures", False)), settings.get("weights", "uniform")
+    frames = load_frames(session, config.obs_keys, include_failures=failures, sees=bool(config.image_keys), weighting=weights)
     if frames.env_id != trained.env_id:
         raise UserError(f"the policy is of {trained.env_id}, {session.path} of {frames.env_id}; give a session of the former")
     here, there = (frames.obs_dims, tuple(frames.images), frames.image_shapes), (config.obs_dims, config.image_keys, config.image_shapes)
@@ -210,21 +210,21 @@ def _settings(trained: Checkpoint) -> Mapping[str, Any]:
 
 
 def _parts(trained: Checkpoint, frames: Frames) -> tuple[Ints, Ints]:
-    """The rows that a spread may be fitted to, and the rows that judge."""
-    everything = np.arange(len(frames))
+    """The rows that a spread may be fitted to, and the rows that judge: what demonstrators showed, in both."""
+    everything = np.flatnonzero(frames.shown)
     if frames.fingerprint == trained.fingerprint:
         settings = _settings(trained)
         training, held_out = split_episodes(frames, float(settings.get("valid_fraction", 0.0)), int(settings.get("seed", 0)))
         if not len(held_out):
             raise UserError("the policy was trained on every episode of this session; give another one, or train with --valid-fraction 0.1")
-        return training, held_out
+        return training[frames.shown[training]], held_out
     if trained.policy.head.knows_spread:
         return everything, everything
-    numbers = np.unique(frames.episode)
+    numbers = np.unique(frames.episode[frames.shown])
     if len(numbers) < 2:
         raise UserError("one episode is not enough to fit the spread of this kind of policy and to judge it; record more")
     is_early = frames.episode < numbers[len(numbers) // 2]
-    return np.flatnonzero(is_early), np.flatnonzero(~is_early)
+    return np.flatnonzero(is_early & frames.shown), np.flatnonzero(~is_early & frames.shown)
 
 
 def _thinned(rows: Tensor) -> Tensor:

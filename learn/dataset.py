@@ -19,6 +19,7 @@ from data.errors import UserError, one_of
 from data.masks import read_masks
 from data.schema import Source
 from data.session import Session
+from learn.weights import BEFORE_STEPS, Kind, Kinds, Weighting, is_shown, kinds_of
 
 # robomimic's default low-dimensional observations (robomimic/config/base_config.py, observation.modalities.obs.low_dim)
 ROBOMIMIC_KEYS = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos", "object")
@@ -36,8 +37,9 @@ class Frames:
     """N steps of a session: `obs` (N, D) is the keys' values side by side, `target` (N, A) what to do there.
 
     `images` (N, H, W, 3) uint8 by key. `episode` (N,) is the number of the episode file each row came from; `follows` (N,)
-    says whether the next row is what the target led to. `fingerprint` identifies the data; `held_out` are the episodes
-    that `data split` keeps for validation (empty: it has not been asked); `modes` counts the successes of each behaviour mode.
+    says whether the next row is what the target led to, `kinds` (N,) what each is to learn from (None: all demonstrations).
+    `fingerprint` identifies the data; `held_out` are the episodes that `data split` keeps for validation (empty: it has not
+    been asked); `modes` counts the successes of each behaviour mode.
     """
 
     obs: Floats
@@ -52,9 +54,15 @@ class Frames:
     held_out: tuple[int, ...] = ()
     images: Mapping[str, Pixels] = field(default_factory=dict)
     modes: Mapping[str, int] = field(default_factory=dict)
+    kinds: Kinds | None = None
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """(N,) whether a demonstrator said what to do there."""
+        return np.ones(len(self), np.bool_) if self.kinds is None else is_shown(self.kinds)
 
     @property
     def image_shapes(self) -> tuple[tuple[int, int, int], ...]:
@@ -73,13 +81,15 @@ def load_frames(
     include_failures: bool = False,
     sees: bool = False,
     scratch: Path | None = None,
+    weighting: Weighting = "uniform",
 ) -> Frames:
     """Read every usable step of `session` once.
 
     A step's target is its label where it has one, else the executed action where a demonstrator chose it. Failed
-    episodes give only their labels, unless `include_failures`. `obs_keys` None takes `default_keys`; with `sees` the
-    pictures of all cameras, and of the rest what is no object's place. Pictures are held once, in memory, or in a file in
-    the folder `scratch` where they would fill more than half of what is free.
+    episodes give only their labels, unless `include_failures`. A `weighting` other than uniform also learns from what the
+    policy did in successes. `obs_keys` None takes `default_keys`; with `sees` the pictures of all cameras, and of the rest
+    what is no object's place. Pictures are held once, in memory, or in a file in the folder `scratch` where they would fill
+    more than half of what is free.
     Raises UserError when nothing is usable, a key is unknown, or episodes do not belong together.
     """
     rows = [row for row in session.rows() if row.usable]
@@ -90,8 +100,8 @@ def load_frames(
     first = session.read(rows[0].number)
     image_keys = _choose_images(session, first, obs_keys) if sees else ()
     keys = _choose_keys(session, first, obs_keys, image_keys)
-    parts = list(_usable_parts(session, rows, keys, include_failures))
-    if not parts:
+    parts = list(_usable_parts(session, rows, keys, include_failures, weighting))
+    if not any(is_shown(part.kinds).any() for part in parts):
         raise UserError(
             f"{session.path} has no step to learn from: {len(rows)} episodes, none a success and no step labelled; "
             "record successes or give --include-failures"
@@ -99,7 +109,7 @@ def load_frames(
     obs_dims, _ = _check_one_shape(session, parts)
     target = np.concatenate([part.target for part in parts])
     obs = np.concatenate([np.concatenate(part.obs, axis=1) if keys else np.empty((len(part.target), 0), np.float32) for part in parts])
-    digest = _digest(session, parts, (*keys, *image_keys))
+    digest = _digest(session, parts, (*keys, *image_keys), weighting)
     images = _read_images(session, parts, image_keys, scratch, digest)
     return Frames(
         obs=obs,
@@ -114,6 +124,7 @@ def load_frames(
         held_out=read_masks(session.path).valid,
         images=images,
         modes=Counter(row.found_mode or row.behaviour_mode for row in rows if row.success),
+        kinds=np.concatenate([part.kinds for part in parts]),
     )
 
 
@@ -123,7 +134,7 @@ def check_learnable(frames: Frames, valid_fraction: float) -> None:
         raise UserError(f"all {len(frames)} actions are the same, there is nothing to learn; record some that move the arm")
     if len(frames) > 1 and not frames.images and np.ptp(frames.obs, axis=0).max() == 0.0:
         raise UserError(f"all {len(frames)} observations are the same, there is nothing to learn from; give other --obs-keys")
-    if valid_fraction > 0.0 and len(set(frames.episode.tolist())) == 1:
+    if valid_fraction > 0.0 and len(set(frames.episode[frames.shown].tolist())) == 1:
         raise UserError(
             "there is one episode, of which nothing can be held out; record more, or give --valid-fraction 0 to learn from it alone"
         )
@@ -134,11 +145,12 @@ def split_episodes(frames: Frames, valid_fraction: float, seed: int) -> tuple[In
 
     Held out is what `data split` has kept for validation, episodes that came later are all training; without a split a
     share is drawn: at least one episode when there are two or more and `valid_fraction` > 0. A single episode is all
-    training and the validation rows are empty: the first round of a sitting starts from one demonstration.
+    training and the validation rows are empty: the first round of a sitting starts from one demonstration. Validated is on
+    what demonstrators showed only, so that it is the same for every weighting.
     """
     if frames.held_out and valid_fraction > 0.0:
         return _split_at(frames, np.array(frames.held_out))
-    numbers = np.unique(frames.episode)
+    numbers = np.unique(frames.episode[frames.shown])
     wanted = max(1, round(valid_fraction * len(numbers))) if valid_fraction > 0.0 else 0
     held_out = np.random.default_rng(seed).permutation(numbers)[: min(wanted, len(numbers) - 1)]
     return _split_at(frames, held_out)
@@ -146,9 +158,9 @@ def split_episodes(frames: Frames, valid_fraction: float, seed: int) -> tuple[In
 
 def _split_at(frames: Frames, held_out: Ints) -> tuple[Ints, Ints]:
     is_valid = np.isin(frames.episode, held_out)
-    if is_valid.all():
+    if is_valid[frames.shown].all():
         raise UserError("the split holds out every episode there is to learn from; split again: python -m data split SESSION")
-    return np.flatnonzero(~is_valid).astype(np.int64), np.flatnonzero(is_valid).astype(np.int64)
+    return np.flatnonzero(~is_valid).astype(np.int64), np.flatnonzero(is_valid & frames.shown).astype(np.int64)
 
 
 def default_keys(obs: Mapping[str, NDArray[np.generic]]) -> tuple[str, ...]:
@@ -188,20 +200,29 @@ class _Part:
     target: Floats
     rows: Ints
     follows: NDArray[np.bool_]
+    kinds: Kinds
 
 
-def _usable_parts(session: Session, rows: list[Row], keys: tuple[str, ...], include_failures: bool) -> Iterator[_Part]:
+def _usable_parts(
+    session: Session, rows: list[Row], keys: tuple[str, ...], include_failures: bool, weighting: Weighting
+) -> Iterator[_Part]:
     for number in [row.number for row in rows]:
         episode = session.read(number, keys)
         if wrong := problems(episode):
             raise UserError(f"episode {number} is damaged ({'; '.join(wrong)}); python -m data check {session.path} sets it aside")
         target, usable = target_of(episode, include_failures=include_failures)
+        kinds = kinds_of(episode)
+        if weighting != "uniform" and episode.meta.success:
+            usable |= ~is_shown(kinds)
         if not usable.any():
             continue
         _check_keys(session, number, episode, keys)
         at = np.flatnonzero(usable).astype(np.int64)
         obs = tuple(np.asarray(episode.obs[k], np.float32)[usable] for k in keys)
-        yield _Part(number, obs, target[usable], at, _follows(episode, target, at))
+        follows = _follows(episode, target, at)
+        if weighting == "sirius":  # never drawn, so never the end of a window either
+            follows &= np.append(kinds[at[1:]] != Kind.BEFORE, False)
+        yield _Part(number, obs, target[usable], at, follows, kinds[usable])
 
 
 def _follows(episode: Episode, target: Floats, at: Ints) -> NDArray[np.bool_]:
@@ -298,10 +319,14 @@ def _room(shape: tuple[int, ...], in_all: int, scratch: Path | None) -> Pixels:
         return np.memmap(file, np.uint8, "w+", shape=shape)
 
 
-def _digest(session: Session, parts: list[_Part], keys: tuple[str, ...]) -> "hashlib._Hash":
-    """sha256 over the used files' names and sizes, the keys, and every observation and target that is learned from."""
+def _digest(session: Session, parts: list[_Part], keys: tuple[str, ...], weighting: Weighting) -> "hashlib._Hash":
+    """sha256 over the used files' names and sizes, the keys, the weighting where steps do not all count the same, and every
+    observation and target that is learned from.
+    """
     paths = {int(path.stem): path for path in session.episode_paths()}
     digest = hashlib.sha256(repr(keys).encode())
+    if weighting != "uniform":
+        digest.update(f"{weighting} {BEFORE_STEPS}\n".encode())
     for part in parts:
         path = paths[part.number]
         digest.update(f"{path.name} {path.stat().st_size}\n".encode())

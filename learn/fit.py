@@ -13,18 +13,19 @@ from torch.nn.parallel import DistributedDataParallel
 
 from learn.distributed import Team
 from learn.policies import Batch, Noise, Policy, Preset
-from learn.windows import Windows
+from learn.windows import Draw, Windows
 
 MOST_VALID = 2048  # held-out windows that are looked at for a report
 
 
 @dataclass(frozen=True)
 class Material:
-    """Windows and which rows of them, (N,) each, are for training and held out."""
+    """Windows and which rows of them, (N,) each, are for training and held out; `weights` (N,): how often the former are drawn."""
 
     windows: Windows
     train_rows: Tensor
     valid_rows: Tensor
+    weights: Tensor | None = None
 
 
 class Fit:
@@ -41,10 +42,8 @@ class Fit:
         self.optimizer = torch.optim.AdamW(_groups(policy, recipe.weight_decay), lr=recipe.lr, fused=True)
         self.generator = torch.Generator().manual_seed(seed + 1)
         self.noise = Noise(self.generator, team.rank, team.world)
-        members, count = policy.config.members, len(material.train_rows)
-        # each member of an ensemble learns from a resample of its own (Breiman 1996)
-        self.resample = torch.randint(count, (members, count), generator=torch.Generator().manual_seed(seed)) if members > 1 else None
         rows = material.train_rows
+        self.draw = Draw(len(rows), policy.config.members, seed, material.weights)
         policy.head.attend(policy.encoder.normalizer(material.windows.state[rows]), material.windows.episode[rows])
         self.fast = fast and self.device.type == "cuda"
         self._loss = _LossOf(policy, self.noise, self.fast)
@@ -67,10 +66,9 @@ class Fit:
         self.losses.append(loss.detach())
 
     def _minibatch(self) -> Batch:
-        """Drawn with replacement by index; of a team each process takes its part."""
-        members = self.policy.config.members
-        drawn = self.noise.integers(len(self.material.train_rows), (members, self.recipe.batch_size // self.team.world))
-        places = (drawn if self.resample is None else self.resample.gather(1, drawn)).to(self.device)
+        """Drawn by index; of a team each process takes its part."""
+        shape = (self.policy.config.members, self.recipe.batch_size // self.team.world)
+        places = self.draw.places(self.noise, shape).to(self.device)
         rows = self.material.train_rows.index_select(0, places.flatten()).view_as(places)
         return self.material.windows.batch(rows, places)
 

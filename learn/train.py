@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from data.errors import UserError
+from data.errors import UserError, one_of
 from data.session import Session
 from learn.checkpoint import Checkpoint, load_policy, save_policy
 from learn.dataset import Frames, check_learnable, load_frames, split_episodes
@@ -25,6 +25,7 @@ from learn.policies.config import PRESETS, EncoderKind, Sticky
 from learn.progress import Check, Progress, Report, forget_progress, keep_progress, read_progress
 from learn.selection import Judge, chosen, open_judge
 from learn.threads import torch_threads
+from learn.weights import WEIGHTINGS, Weighting, counts_of, weights_of
 from learn.windows import Windows
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class TrainConfig:
     """observations to learn from; robomimic's low-dimensional ones when not given"""
     include_failures: bool = False
     """learn from what the demonstrator did in failed episodes too"""
+    weights: Weighting = "uniform"
+    """how often each step is learned from. uniform: what demonstrators did and answered, all the same. iwr: corrections as often
+    as all else, the policy's own driving included. sirius: corrections half of the time, what led to them never"""
     teacher: Path | None = None
     """of moe: the folder of a flow to distil into it: one step instead of many, the same modes"""
     rollouts: int = 0
@@ -105,6 +109,8 @@ class TrainConfig:
         for name, share in (("valid-fraction", self.valid_fraction), ("ema-decay", self.recipe().ema_decay)):
             if not 0.0 <= share < 1.0:
                 raise UserError(f"--{name} {share}: give a number from 0 up to, but not, 1")
+        if self.weights not in WEIGHTINGS:
+            raise UserError(f"--weights {self.weights}: no such weighting; give one of {one_of(WEIGHTINGS)}")
         if self.target_success is not None and not (0.0 < self.target_success <= 1.0 and self.rollouts):
             raise UserError(f"--target-success {self.target_success}: give a share from 0 to 1, and --rollouts to measure it")
 
@@ -179,6 +185,7 @@ def train(session: Session, config: TrainConfig, out: Path, progress: OnReport |
             include_failures=config.include_failures,
             sees=config.recipe().sees,
             scratch=out,
+            weighting=config.weights,
         )
         check_learnable(frames, config.valid_fraction)
         training = _Training(frames, config, out, crew, progress)
@@ -197,18 +204,27 @@ class _Training:
         if self.recipe.batch_size % crew.world:
             raise UserError(f"--batch-size {self.recipe.batch_size} cannot be shared evenly by {crew.world} processes; give a multiple")
         self.every = max(1, self.recipe.steps // REPORTS)
-        train_rows, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
+        training, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
+        train_rows, weights = self._drawn(training)
         policy = self._build(config.policy_config(frames))
         policy.fit_ranges(torch.from_numpy(frames.obs)[train_rows], torch.from_numpy(frames.target)[train_rows])
         make_model_dir(out)
         device = config.device
-        material = Material(Windows(frames, policy.config, device), train_rows.to(device), valid_rows.to(device))
+        material = Material(Windows(frames, policy.config, device), train_rows.to(device), valid_rows.to(device), weights)
         self.fit = Fit(policy.to(device), material, self.recipe, config.seed, self.every, crew, fast=config.fast)
         if isinstance(policy, Apprentice):
             sample_teacher(policy, material)
         self.progress = Progress((), (), 0.0)
         self.judge: Judge | None = None
         self.no_rollouts = ""
+
+    def _drawn(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Those of the training rows that are ever drawn, and their weights; None where all are the same."""
+        if self.frames.kinds is None:
+            return rows, None
+        weights = torch.from_numpy(weights_of(self.frames.kinds[rows.numpy()], self.config.weights))
+        rows, weights = rows[weights > 0.0], weights[weights > 0.0]
+        return rows, None if bool((weights == weights[0]).all()) else weights
 
     def _build(self, wanted: PolicyConfig) -> Policy:
         if self.config.teacher is None:
@@ -338,6 +354,7 @@ class _Training:
             "checks": [asdict(check) for check in result.checks],
             **facts,
             "modes": dict(self.frames.modes),
+            "kinds": {} if self.frames.kinds is None else counts_of(self.frames.kinds),
         }
 
     def _save(self, folder: Path, policy: Policy, summary: dict[str, Any]) -> None:

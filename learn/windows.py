@@ -1,11 +1,13 @@
-"""Windows: minibatches gathered by index out of frames that are held once."""
+"""Windows: minibatches gathered by index out of frames that are held once, and which rows a minibatch takes."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from learn.dataset import Frames
-from learn.policies import Batch, PolicyConfig, Seen
+from learn.policies import Batch, Noise, PolicyConfig, Seen
+
+FINE = 2**53  # parts of [0, 1) that a float64 tells apart
 
 
 class Windows:
@@ -49,3 +51,28 @@ class Windows:
 def _taken(values: Tensor, rows: Tensor) -> Tensor:
     """(…, D) of values (N, D)."""
     return values.index_select(0, rows.flatten()).view(*rows.shape, values.shape[1])
+
+
+class Draw:
+    """Which of `count` training rows a minibatch takes, by their places: at random, with replacement.
+
+    `weights` (count,), all above 0, say how likely each is; None: all the same. Each of several members learns from a resample
+    of its own (Breiman 1996), in which every row weighs what it weighs.
+    """
+
+    def __init__(self, count: int, members: int, seed: int, weights: Tensor | None = None) -> None:
+        self.count = count
+        self.resample = torch.randint(count, (members, count), generator=torch.Generator().manual_seed(seed)) if members > 1 else None
+        self.reach: Tensor | None = None
+        if weights is not None:
+            each = weights.unsqueeze(0) if self.resample is None else weights[self.resample]
+            up_to = each.double().cumsum(dim=1)
+            self.reach = up_to / up_to[:, -1:]  # (K, count) distribution functions
+
+    def places(self, noise: Noise, shape: tuple[int, int]) -> Tensor:
+        """(K, B) places, on the CPU; the same whatever number of processes share a batch, as `noise` is."""
+        if self.reach is None:
+            drawn = noise.integers(self.count, shape)
+        else:
+            drawn = torch.searchsorted(self.reach, noise.integers(FINE, shape).double() / FINE, right=True)
+        return drawn if self.resample is None else self.resample.gather(1, drawn)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_learn_support import expert_session
+from test_learn_support import corrected_episode, expert_episode, session_of
 
 from learn.checkpoint import load_policy
 
@@ -38,10 +38,11 @@ def curve(session: Path, out: Path, processes: int, **words: object) -> np.ndarr
     return np.array(json.loads((out / "losses.json").read_text()), np.float64)
 
 
-@pytest.mark.parametrize("policy", ["moe", "flow"])
-def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path, policy: str) -> None:
-    session = expert_session(tmp_path / "session", 8).path
-    words = {"policy": policy, "steps": 30, "batch_size": 16, "hidden": [16, 16], "chunk": 4, "execute": 2, "experts": 3}
+@pytest.mark.parametrize(("policy", "weights"), [("moe", "uniform"), ("flow", "iwr")])
+def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path, policy: str, weights: str) -> None:
+    session = session_of(tmp_path / "session", *map(expert_episode, range(8)), corrected_episode(8), corrected_episode(9)).path
+    words = {"policy": policy, "weights": weights, "steps": 30, "batch_size": 16}
+    words |= {"hidden": [16, 16], "chunk": 4, "execute": 2, "experts": 3}
     one, two = (curve(session, tmp_path / f"model-{n}", n, **words) for n in (1, 2))
     assert len(one) == 30
     np.testing.assert_allclose(two, one, rtol=2e-4, atol=2e-5)

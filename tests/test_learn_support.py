@@ -93,6 +93,19 @@ def expert_episode(seed: int, act: Callable[[Any], np.ndarray] = toy_expert) -> 
     return episode(steps)
 
 
+def corrected_episode(seed: int, every: int = 7, slowness: float = 0.7) -> Episode:
+    """A policy drives as the expert would, but slower, and every so many steps the expert answers and goes a step."""
+    env, steps, ended = ToyReach(), [], False
+    obs, _ = env.reset(seed=seed)
+    while not ended:
+        best = toy_expert(obs)
+        asked = len(steps) % every == every - 1
+        steps.append(step(obs, best, Source.SCRIPTED, best) if asked else step(obs, slowness * best, Source.POLICY))
+        obs, _, _, truncated, info = env.step(steps[-1].action)
+        ended = truncated or info["success"]
+    return episode(steps)
+
+
 def expert_session(folder: Path, episodes: int) -> Session:
     return session_of(folder, *(expert_episode(seed) for seed in range(episodes)))
 

@@ -1,13 +1,14 @@
 """`python -m data report` and `video`: seeing what is in a session."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 
 from data.cli import EPISODES, SESSION, print_json, progress_bar
+from data.effort import Effort
 from data.episode import Episode
 from data.errors import UserError, one_of
 from data.files import replace_file
@@ -63,6 +64,7 @@ class Report:
                     "success_rate": success.share if success.of else None,
                     "ci_low": low,
                     "ci_high": high,
+                    "effort": _effort_facts(findings.effort.total),
                     "flagged": {str(f.number): [reason.text for reason in f.reasons] for f in findings.flagged},
                     "films": sorted(findings.films),
                     "bytes": len(content),
@@ -70,6 +72,12 @@ class Report:
                 }
             )
         return 0
+
+
+def _effort_facts(effort: Effort) -> dict[str, float]:
+    """An effort for JSON, seconds to the millisecond."""
+    facts = {**asdict(effort), "hands_on_s": effort.hands_on_s, "total_s": effort.total_s}
+    return {name: round(value, 3) for name, value in facts.items()}
 
 
 def _check_page(path: Path) -> None:

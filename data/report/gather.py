@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data.cli import progress_bar
+from data.effort import Ledger, add_trash, effort_of_episode
 from data.errors import UserError
 from data.films import film, films_in
 from data.quality import KEYS, Quality, measure
@@ -25,12 +26,16 @@ FILM_SIZE_PX, FILM_FPS, FILM_QUALITY = (320, 240), 10, 4  # some 100 kB each; a 
 
 @dataclass
 class Readings:
-    """What one pass over the episode files gave; `damaged` says of the others what is wrong with them."""
+    """What one pass over the episode files gave; `damaged` says of the others what is wrong with them.
+
+    `effort` is also that of what lies in trash/.
+    """
 
     qualities: list[Quality]
     damaged: dict[int, str]
     coverage: Coverage
     created: list[str]
+    effort: Ledger
 
 
 def report(session: Session, videos: int, camera: str) -> Findings:
@@ -47,6 +52,7 @@ def report(session: Session, videos: int, camera: str) -> Findings:
         qualities=readings.qualities,
         summary=summarise(readings.qualities),
         coverage=readings.coverage,
+        effort=readings.effort,
         flagged=flagged,
         films=films,
         no_films=no_films,
@@ -55,7 +61,7 @@ def report(session: Session, videos: int, camera: str) -> Findings:
 
 def read(session: Session) -> Readings:
     """Measure every episode; one is in memory at a time, and of its observations only what is measured."""
-    readings = Readings([], {}, Coverage(), [])
+    readings = Readings([], {}, Coverage(), [], Ledger())
     paths = session.episode_paths()
     with progress_bar("reading", len(paths)) as advance:
         for done, path in enumerate(paths, 1):
@@ -67,9 +73,11 @@ def read(session: Session) -> Readings:
             else:
                 readings.qualities.append(measure(number, episode))
                 readings.created.append(episode.meta.created)
+                readings.effort.add(episode.meta, effort_of_episode(episode))
                 if readings.qualities[-1].usable:
                     readings.coverage.add(episode)
             advance(done, f"{len(readings.damaged)} damaged")
+    add_trash(readings.effort, session)
     return readings
 
 

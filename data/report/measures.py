@@ -24,6 +24,11 @@ MEASURES = {
         "Presses are buttons for each minute driven."
     ),
     "operator": "The demonstrator's seconds at the sticks and answering, in all episodes, kept or not, for each success.",
+    "cost": (
+        "What was done for the session, kept or not, what lies in trash/ and branches that were left included, each second once: driving, "
+        "from questions to answers, and watching the policy drive. Pauses, scrubbing back and the time between episodes are not in it. "
+        "Switches: who drove changed. Stick travel: from rest to the edge is 1. Per label and per success: driving and deciding."
+    ),
     "labels": "Steps for which the demonstrator answered what the right action is. The time is from the question to the answer.",
     "driver": "Who chose the executed actions: a human, the policy, or the scripted operator.",
     "coverage": "Cells of 1 cm³ that the end effector was in, over all usable episodes; darker: more often, in steps of the logarithm.",
@@ -45,6 +50,7 @@ TITLES = {
     "saturated": "At the limit",
     "effort": "Operator effort",
     "operator": "Operator time per success",
+    "cost": "Effort",
     "labels": "Labels",
     "driver": "Driven by",
     "coverage": "Workspace coverage",

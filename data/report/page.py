@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 
 import data
+from data.effort import NO_ROUND, Ledger
 from data.quality import Quality
 from data.report.coverage import Coverage
 from data.report.figures import plots
@@ -14,7 +15,7 @@ from data.report.flags import Flagged
 from data.report.markup import Html, join, tag
 from data.report.measures import MEASURES, TITLES
 from data.report.summary import Summary
-from data.report.tables import episode_table, group_table
+from data.report.tables import effort_table, episode_table, group_table
 from data.report.tiles import driver_text, duration, outcome_badge, tiles
 from data.schema import Outcome
 from data.selection import counted, numbers_text
@@ -24,6 +25,7 @@ LINKS = {
     "flagged": "Look at first",
     "numbers": "Numbers",
     "plots": "Plots",
+    "effort": "Effort",
     "films": "Films",
     "episodes": "Episodes",
     "methods": "Measures",
@@ -49,6 +51,7 @@ class Findings:
     qualities: Sequence[Quality]
     summary: Summary
     coverage: Coverage
+    effort: Ledger
     flagged: Sequence[Flagged]
     films: Mapping[int, Film] = field(default_factory=dict)
     no_films: str = ""
@@ -73,6 +76,7 @@ def page(findings: Findings) -> str:
         _section("numbers", "In numbers", tiles(findings.summary)),
         _section("plots", "Distributions and coverage", *plots(findings.qualities, findings.summary, findings.coverage)),
         _groups(findings.summary),
+        _effort(findings.effort),
         _films(findings),
         _section("episodes", "All episodes", tag("p", "A click on a column's name sorts by it.", class_="note"), _all_episodes(findings)),
         _section("methods", "What the measures are", _methods()),
@@ -158,6 +162,15 @@ def _groups(summary: Summary) -> Html:
     if len(summary.by_mode) > 1:
         tables.append(group_table("Behaviour mode", summary.by_mode))
     return _section("groups", "Who and how", *tables)
+
+
+def _effort(ledger: Ledger) -> Html:
+    """What it cost whom, and where there were rounds of DAgger what each did."""
+    tables = [effort_table("Operator", dict(sorted(ledger.by_operator.items())))]
+    if set(ledger.by_round) != {NO_ROUND}:
+        rounds = {"none" if number == NO_ROUND else str(number): effort for number, effort in sorted(ledger.by_round.items())}
+        tables.append(effort_table("DAgger round", rounds))
+    return _section("effort", "What it cost", tag("p", MEASURES["cost"], class_="note"), *tables)
 
 
 def _films(findings: Findings) -> Html:

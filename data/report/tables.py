@@ -1,8 +1,9 @@
-"""The report's tables: a row for each episode, and for each operator or behaviour mode."""
+"""The report's tables: a row for each episode, for each operator or behaviour mode, and what each operator or round cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from data.effort import Effort
 from data.quality import Quality
 from data.report.flags import Flagged
 from data.report.markup import Html, tag
@@ -32,6 +33,12 @@ COLUMNS = (
     Column("limit", "%", "saturated", lambda q: q.saturated, 0, 100),
     Column("travel", "/s", "effort", lambda q: q.stick_travel, 2),
     Column("presses", "/min", "effort", lambda q: q.presses, 0),
+)
+
+
+EFFORT_HEADS = (
+    *("in all", "driving", "deciding", "watching", "labels", "s per label"),
+    *("interventions", "switches", "stick travel", "undone", "successes", "s per success"),
 )
 
 
@@ -91,6 +98,30 @@ def _group_row(group: Group) -> Html:
         *(_decimal(value, digits) for value, digits in ((group.median_s, 1), (group.median_sparc, 1), (group.median_travel, 2))),
     ]
     return tag("tr", tag("td", group.name, class_="group", title=group.name), *(tag("td", word, class_="n") for word in words))
+
+
+def effort_table(title: str, efforts: Mapping[str, Effort]) -> Html:
+    """A row for each name, and their sum where there are several."""
+    total = {"together": sum(efforts.values(), Effort())} if len(efforts) > 1 else {}
+    heads = [tag("th", title), *(tag("th", name, class_="n", title=MEASURES["cost"]) for name in EFFORT_HEADS)]
+    rows = (_effort_row(name or "unknown", effort) for name, effort in {**efforts, **total}.items())
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows))
+    return tag("div", table, class_="scroll card")
+
+
+def _effort_row(name: str, effort: Effort) -> Html:
+    words = [
+        *(duration(seconds) for seconds in (effort.total_s, effort.driving_s, effort.deciding_s, effort.watching_s)),
+        str(effort.labels),
+        _decimal(effort.per_label_s, 1),
+        str(effort.interventions),
+        str(effort.context_switches),
+        f"{effort.stick_travel:.0f}",
+        str(effort.undone),
+        str(effort.successes),
+        _decimal(effort.per_success_s, 1),
+    ]
+    return tag("tr", tag("td", name, class_="group", title=name), *(tag("td", word, class_="n") for word in words))
 
 
 def _decimal(value: float | None, digits: int) -> str:

@@ -22,9 +22,10 @@ from data.schema import SCHEMA_VERSION, STEP_FIELDS, Phase, Source
 from data.session import Session
 from learn.dataset import Floats
 from learn.inverse.checkpoint import InverseCheckpoint, load_inverse
-from learn.inverse.motion import LABELLED_BY, Recording, hide_actions, recordings
+from learn.inverse.motion import Recording, hide_actions, recordings
 from learn.inverse.verify import Ruler, Verified, Verifier
 from learn.threads import torch_threads
+from learn.weights import LABELLED_BY
 from teleop.envs import make_plant
 from teleop.envs.plant import Plant
 

@@ -15,8 +15,7 @@ from data.masks import read_masks
 from data.schema import EpisodeMeta
 from data.session import Session
 from learn.dataset import Floats, Frames, low_dim_keys
-
-LABELLED_BY = "inverse"  # the word in an episode's settings that says its actions were inferred
+from learn.weights import LABELLED_BY
 
 
 @dataclass(frozen=True)
