@@ -1,0 +1,1 @@
+"""Futures: what exact simulator states make possible; ghosts of what the policy would do, turning points, worth of corrections."""
