@@ -67,6 +67,11 @@ class Row:
     def usable(self) -> bool:
         return self.outcome.usable
 
+    @property
+    def teaches(self) -> bool:
+        """Whether there is something to learn from: it came to its end, or holds answers that were given before it was cut short."""
+        return self.usable or (self.outcome is Outcome.PARTIAL and self.labels > 0)
+
 
 @dataclass(frozen=True)
 class Catalog:

@@ -27,7 +27,7 @@ def worker_pool(workers: int, begin: Callable[..., None], *arguments: Any) -> It
 
     Leaving the block waits for what runs and drops what waits. Raises UserError when a worker dies.
     """
-    pool = ProcessPoolExecutor(workers, _Context(), _begin_worker, (begin, *arguments))
+    pool = ProcessPoolExecutor(workers, DeafContext(), _begin_worker, (begin, *arguments))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -50,7 +50,9 @@ class _Worker(multiprocessing.context.SpawnProcess):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Context(multiprocessing.context.SpawnContext):
+class DeafContext(multiprocessing.context.SpawnContext):
+    """Fresh processes that do not hear Ctrl-C; they end when they are told to."""
+
     Process = _Worker
 
 

@@ -22,13 +22,13 @@ import numpy as np
 from data.episode import Array, Step
 from data.files import fsync_folder
 from data.schema import EpisodeMeta, Phase, Source
-from data.takes import Begin, End, Entry, Finish, Rewind
+from data.takes import Begin, End, Entry, Finish, Landed, Rewind
 
 MAGIC = b"demos journal 1\n"
 SUFFIX = ".journal"
 SYNC_S = 0.4  # at least so often what was written is also made to survive a power cut
 _HEAD = struct.Struct("<BII")
-_BEGIN, _LAYOUT, _STEP, _REWIND, _FINISH = range(1, 6)
+_BEGIN, _LAYOUT, _STEP, _REWIND, _FINISH, _LANDED = range(1, 7)
 _ARRAYS = ("sim_state", "state", "action", "stick")
 _ANSWERS = ("label", "policy_action")
 _SCALARS = {
@@ -61,6 +61,8 @@ class Encoder:
                 return head + _record(_STEP, self._row(entry))
             case Rewind():
                 return _record(_REWIND, _text({"number": entry.number, "step": entry.step}) + self._end_row(entry.end))
+            case Landed():
+                return _record(_LANDED, _text({}) + self._end_row(entry.end))
             case Finish():
                 return _record(_FINISH, _text({"meta": entry.meta.to_attrs()}) + (self._end_row(entry.end) if self._end.names else b""))
 
@@ -122,6 +124,8 @@ def _decode(kind: int, payload: memoryview, step: np.dtype[Any], end: np.dtype[A
     last = End({}, np.empty(0)) if row is None else End(_observations(row), row["sim_state"])
     if kind == _REWIND:
         return Rewind(values["step"], values["number"], last)
+    if kind == _LANDED:
+        return Landed(last)
     if kind == _FINISH:
         return Finish(EpisodeMeta.from_attrs(values["meta"]), last)
     raise ValueError(f"no record is of kind {kind}")

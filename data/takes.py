@@ -45,7 +45,14 @@ class Finish:
     end: End
 
 
-Entry = Begin | Step | Rewind | Finish
+@dataclass(frozen=True)
+class Landed:
+    """What the steps so far have led to: said after an answer, which then survives a kill while the next one is thought over."""
+
+    end: End
+
+
+Entry = Begin | Step | Rewind | Finish | Landed
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,10 @@ def takes_of(entries: Iterable[Entry]) -> list[Take]:
     """The episode that `entries` tell of, then the branches that were left.
 
     Where they break off without a `Finish` the recorder was killed: the episode is partial, and ends before its last
-    step, since of that nobody knows what came.
+    step, since of that nobody knows what came, unless a `Landed` says so.
     """
     begin: Begin | None = None
+    landed: End | None = None
     finish: Finish | None = None
     steps: list[Step] = []
     branches: list[tuple[Rewind, tuple[Step, ...]]] = []
@@ -81,17 +89,23 @@ def takes_of(entries: Iterable[Entry]) -> list[Take]:
                 begin = entry
             case Step():
                 steps.append(entry)
+                landed = None
             case Rewind(step=step):
                 branches.append((entry, tuple(steps)))
                 del steps[step:]
+                landed = None
+            case Landed(end=landed):
+                pass
             case Finish():
                 finish = entry
     if begin is None:
         return []
     takes = []
     if finish is None and steps:
-        last = steps.pop()
-        finish = Finish(_cut_short(begin.meta, steps), End(last.obs, last.sim_state))
+        if landed is None:
+            last = steps.pop()
+            landed = End(last.obs, last.sim_state)
+        finish = Finish(_cut_short(begin.meta, steps), landed)
     meta = _cut_short(begin.meta, steps) if finish is None else finish.meta
     if finish is not None and steps:
         takes.append(Take(begin.number, tuple(steps), finish.end, meta, begin.trims))

@@ -1,6 +1,7 @@
 """Compare: two policies in the same scenes, told apart by the episodes in which only one of them succeeds."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.errors import UserError
@@ -66,5 +67,10 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """Pair the episodes of two evaluations by their seeds; refuses other scenes."""
     if first.env != second.env or [r.seed for r in first.rollouts] != [r.seed for r in second.rollouts]:
         raise UserError(f"the two were not evaluated in the same scenes ({first.env}, {second.env}); give policies of one environment")
-    pairs = [(a.success, b.success) for a, b in zip(first.rollouts, second.rollouts, strict=True)]
+    return paired([r.success for r in first.rollouts], [r.success for r in second.rollouts])
+
+
+def paired(first: Sequence[bool], second: Sequence[bool]) -> Comparison:
+    """Successes of two policies in the same scenes, in the same order."""
+    pairs = list(zip(first, second, strict=True))
     return Comparison(pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)), pairs.count((False, False)))

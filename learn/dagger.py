@@ -4,11 +4,11 @@ Ross, Gordon and Bagnell, *A Reduction of Imitation Learning and Structured Pred
 (AISTATS 2011), with the gates of `learn.gates` in the place of asking everywhere.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -16,67 +16,50 @@ from data.cores import core_count
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
-from learn.checkpoint import POLICY_FOLDER, load_policy
+from learn.background import Job, Learner, LearnerInline, LearnerProcess, Lesson
+from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy
 from learn.driver import Driver
-from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
-from learn.gates import GateKind, build_gate
-from learn.plots import plot_success_over_labels
-from learn.policies import Policy
-from learn.train import TrainConfig, train
+from learn.evaluate import FIRST_EVALUATION_SEED
+from learn.futures.seer import GhostSeer
+from learn.gates import BetaSchedule, GateConfig, build_gate
+from learn.promotion import SCENES, append_verdict
+from learn.rounds import Round, read_rounds, round_of, rows_of_round, write_rounds
+from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import LoopConfig
 from teleop.pilot import Pilot
+from teleop.screen import Fact
 from teleop.tally import Tally
 
-ROUNDS_NAME, LOG_NAME, PLOT_NAME = "rounds", "dagger.json", "dagger.png"
+ROUNDS_NAME = "rounds"
 
 
 @dataclass(frozen=True)
 class DaggerConfig:
-    """How the loop runs. One round: roll out and ask, retrain on everything, evaluate."""
+    """How the loop runs. One round: roll out and ask, learn from everything, evaluate."""
 
     rounds: int = 3
     episodes: int = 10
     """rollouts a round"""
     labels: int = 200
     """most labels asked for in a round"""
-    gate: GateKind = "ensemble"
-    """when the policy asks: where its members disagree, at every step, or never (you take over)"""
-    rate: float = 0.25
-    """wished share of states in which the ensemble gate asks"""
+    gate: Annotated[GateConfig, tyro.conf.arg(name="")] = field(default_factory=GateConfig)
+    beta: Annotated[BetaSchedule, tyro.conf.arg(name="")] = field(default_factory=BetaSchedule)
+    scenes: int = SCENES
+    """in which a new policy is held against the old one, three times as many where it looks worse"""
     evaluation_episodes: int = 50
     evaluation_seed: int = FIRST_EVALUATION_SEED
     workers: int = field(default_factory=core_count)
     train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=lambda: TrainConfig(members=5))
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "episodes", "labels", "evaluation_episodes", "workers"):
+        for name in ("rounds", "episodes", "labels", "scenes", "evaluation_episodes", "workers"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
-        if not 0.0 < self.rate < 1.0:
-            raise UserError(f"--rate {self.rate} is not between 0 and 1; 0.25 asks in one state of four")
 
-
-@dataclass(frozen=True)
-class Round:
-    """What one round gave.
-
-    `labels` are the round's, asked for or given while driving, `total_labels` all in the session; `asked_share` is of
-    the states in which the policy might have asked, against `wished_share`; `decision_s` is the median time from a
-    question to its answer.
-    """
-
-    number: int
-    labels: int
-    total_labels: int
-    asked_share: float
-    wished_share: float
-    decision_s: float
-    success_rate: float
-    ci_low: float
-    ci_high: float
-    evaluation_episodes: int
-    train_loss: float
+    def executed_share(self, number: int) -> float:
+        """How likely an answer is executed in round `number`."""
+        return self.beta.beta(number) if self.gate.kind == "every-step" else 1.0
 
 
 OnRound = Callable[[Round], None]
@@ -86,96 +69,163 @@ OnRollout = Callable[[int, Tally, Pilot], None]
 def run_dagger(
     session: Session, cockpit: Cockpit, config: DaggerConfig, out: Path, on_round: OnRound, on_rollout: OnRollout | None = None
 ) -> list[Round]:
-    """Train on the session, then repeat: roll out and ask, train on all labels, evaluate. Goes on where `out` stopped.
+    """Learn from the session, then repeat: roll out and ask, learn from all labels, evaluate. Goes on where `out` stopped.
 
-    Every rollout is an episode of the same session, its answers in `labels`. `out` holds the newest policy,
-    `out/rounds/<n>` each one, `out/dagger.json` and `out/dagger.png` the curve.
+    Every rollout is an episode of the same session, its answers in `labels`. `out` holds the promoted policy,
+    `out/rounds/<n>` each one, `out/dagger.json` and `out/dagger.png` the curve, `out/promotions.jsonl` who took whose place.
+    In real time a round is learned from while the next is driven; in simulated time before.
     """
-    rounds = read_rounds(out)
-    if rounds and len(rounds) > config.rounds:
-        raise UserError(f"{out} already holds {len(rounds) - 1} rounds; give --rounds {len(rounds)} or more to go on, or another --out")
-    policy = load_policy(_round_dir(out, len(rounds) - 1)).policy if rounds else None
-    for number in range(len(rounds), config.rounds + 1):
-        pilot = None
-        if policy is not None:
-            pilot = _ask(session, cockpit, config, policy, number, on_rollout)
-        result = train(session, _training(session, config), _round_dir(out, number))
-        if result.interrupted:
-            raise KeyboardInterrupt  # half a training is no round; a later call does it again
-        policy = result.policy
-        _publish(_round_dir(out, number), out)
-        done = _judge(session, config, policy, number, pilot, result.train_loss)
-        rounds.append(done)
-        _write(out, rounds, session)
-        on_round(done)
-    return rounds
+    with ExitStack() as held:
+        learner: Learner = LearnerProcess() if cockpit.clock.kind == "real" else LearnerInline()
+        held.callback(learner.close)
+        return held.enter_context(closing(_Run(session, cockpit, config, out, learner, on_round, on_rollout))).run()
 
 
-def _training(session: Session, config: DaggerConfig) -> TrainConfig:
-    """The first episode of a sitting is learned from, too: nothing is held out of it."""
-    return config.train if len(session.rows()) > 1 else replace(config.train, valid_fraction=0.0)
+class _Run:
+    """One call of `run_dagger`. `champion` is the number of the policy that drives."""
 
+    def __init__(
+        self,
+        session: Session,
+        cockpit: Cockpit,
+        config: DaggerConfig,
+        out: Path,
+        learner: Learner,
+        on_round: OnRound,
+        on_rollout: OnRollout | None,
+    ) -> None:
+        self.session, self.cockpit, self.config, self.out = session, cockpit, config, out
+        self.learner, self.on_round, self.on_rollout = learner, on_round, on_rollout
+        self.rounds = read_rounds(out)
+        self.seer: GhostSeer | None = None
+        self.champion = max((r.number for r in self.rounds if r.promoted), default=None)
 
-def read_rounds(out: Path) -> list[Round]:
-    """The rounds `out` already holds; empty for a new folder."""
-    path = out / LOG_NAME
-    if not path.exists():
-        return []
-    try:
-        return [Round(**row) for row in json.loads(path.read_text(encoding="utf-8"))["rounds"]]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); give another --out or remove that file to begin again") from error
+    def close(self) -> None:
+        if self.seer is not None:
+            self.seer.close()
 
+    def run(self) -> list[Round]:
+        done, config = len(self.rounds), self.config
+        config.gate.check_policy(config.train.policy, config.train.members)
+        if done > config.rounds + 1:
+            raise UserError(f"{self.out} already holds {done - 1} rounds; give --rounds {done - 1} or more to go on, or another --out")
+        if not self.rounds:
+            self._submit(0)
+            self._wait()
+        for number in range(max(1, done), config.rounds + 1):
+            self._drive(number)
+            self._wait()  # of the round before, where that is still being learned from
+            self._submit(number)
+            if self.cockpit.clock.kind == "simulated":
+                self._wait()
+        self._wait()
+        return self.rounds
 
-def _ask(session: Session, cockpit: Cockpit, config: DaggerConfig, policy: Policy, number: int, on_rollout: OnRollout | None) -> Pilot:
-    """One round of rollouts in which the policy asks."""
-    gate = build_gate(config.gate, policy, policy.config.members, config.rate)
-    pilot = Pilot(Driver(policy), gate, label_budget=config.labels, executes_answers=config.gate != "every-step")
-    loop_config = LoopConfig(mapping=cockpit.config.mapping, episodes=config.episodes, seed=cockpit.config.seed, dagger_round=number)
+    # -- learning ------------------------------------------------------------------------------------------------------
 
-    def on_episode(report: Tally) -> None:
-        if on_rollout is not None:
-            on_rollout(number, report, pilot)
+    def _submit(self, number: int) -> None:
+        meta = self.session.env_of()
+        few = len(self.session.rows()) < 2  # the first episode of a sitting is learned from, too: nothing is held out of it
+        training = replace(self.config.train, valid_fraction=0.0) if few else self.config.train
+        old = None if self.champion is None else _round_dir(self.out, self.champion)
+        judged = (self.config.evaluation_episodes, self.config.evaluation_seed, self.config.workers, self.config.scenes)
+        job = Job(
+            number, self.session.path, training, _round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
+        )
+        self.learner.submit(job)
 
-    report = cockpit.loop(session, loop_config, pilot, on_episode=on_episode).run()
-    if report.counted < config.episodes:
-        raise KeyboardInterrupt  # the operator quit: what was recorded is kept, a later call goes on
-    return pilot
+    def _wait(self) -> None:
+        if (lesson := self.learner.wait()) is not None:
+            self._conclude(lesson)
 
+    def _conclude(self, lesson: Lesson) -> None:
+        """Keep what came of a round; the policy in `out` is the promoted one."""
+        append_verdict(self.out, lesson.verdict)
+        if lesson.verdict.promoted:
+            self.champion = lesson.number
+            _publish(lesson.out, self.out)
+        done = round_of(self.session, lesson, self.config.gate.kind, self.config.gate.wished_share, self.config.labels)
+        self.rounds.append(done)
+        write_rounds(self.out, self.rounds, self.session)
+        self.on_round(done)
 
-def _judge(session: Session, config: DaggerConfig, policy: Policy, number: int, pilot: Pilot | None, train_loss: float) -> Round:
-    meta = session.env_of()
-    result = evaluate(policy, meta.env_id, meta.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
-    rows = session.rows()
-    latencies = sorted(pilot.latencies_s) if pilot else []
-    return Round(
-        number=number,
-        labels=sum(row.labels for row in rows if pilot and row.dagger_round == number),
-        total_labels=sum(row.labels for row in rows),
-        asked_share=pilot.labels / pilot.states if pilot and pilot.states else 0.0,
-        wished_share={"ensemble": config.rate, "every-step": 1.0, "human": 0.0}[config.gate] if pilot else 0.0,
-        decision_s=latencies[len(latencies) // 2] if latencies else 0.0,
-        success_rate=result.success_rate,
-        ci_low=result.ci_low,
-        ci_high=result.ci_high,
-        evaluation_episodes=result.episodes,
-        train_loss=train_loss,
-    )
+    # -- driving -------------------------------------------------------------------------------------------------------
+
+    def _drive(self, number: int) -> None:
+        """What is missing of one round's rollouts, in which the policy asks."""
+        mine = rows_of_round(self.session.rows(), number)
+        missing = self.config.episodes - sum(row.usable for row in mine)
+        if missing <= 0:
+            return
+        pilot = self._pilot(number, self.config.labels - sum(row.labels for row in mine))
+        loop_config = LoopConfig(mapping=self.cockpit.config.mapping, episodes=missing, seed=self.cockpit.config.seed, dagger_round=number)
+
+        def on_episode(report: Tally) -> None:
+            if self.on_rollout is not None:
+                self.on_rollout(number, report, pilot)
+            self._take_up(pilot)
+
+        loop = self.cockpit.loop(
+            self.session,
+            loop_config,
+            pilot,
+            on_episode=on_episode,
+            learning=lambda: self._facts(number, pilot),
+            seer=self._seer(),
+        )
+        if loop.run().counted < missing:
+            raise KeyboardInterrupt  # the operator quit: what was recorded is kept, a later call goes on
+
+    def _pilot(self, number: int, budget: int) -> Pilot:
+        loaded = self._champion()
+        gate = build_gate(self.config.gate, loaded.policy, self.session, self.config.train.seed + number)
+        about = {"round": self.champion, "kind": loaded.policy.config.kind, "fingerprint": loaded.fingerprint}
+        return Pilot(Driver(loaded.policy), gate, max(0, budget), self.config.executed_share(number), about=about)
+
+    def _champion(self) -> Checkpoint:
+        """The policy that drives."""
+        assert self.champion is not None
+        return load_policy(_round_dir(self.out, self.champion))
+
+    def _seer(self) -> GhostSeer | None:
+        """Ghost futures where somebody can see them; one for the whole run."""
+        sees = self.cockpit.screen.is_seen and self.cockpit.plant.can_restore
+        if sees and self.seer is None:
+            self.seer = GhostSeer(self._champion().policy, self.cockpit.config.env_id, self.cockpit.config.env_kwargs)
+        return self.seer
+
+    def _take_up(self, pilot: Pilot) -> None:
+        """Where a policy was promoted meanwhile, it drives from the next episode on."""
+        lesson = self.learner.poll()
+        if lesson is None:
+            return
+        self._conclude(lesson)
+        if lesson.verdict.promoted:
+            pilot.successor = self._pilot(lesson.number + 1, 0)
+            if self.seer is not None:
+                self.seer.swap(self._champion().policy)
+
+    def _facts(self, number: int, pilot: Pilot) -> tuple[Fact, ...]:
+        """For the window: how good the policy is, how much of the budget is left."""
+        best = next((r for r in reversed(self.rounds) if r.number == self.champion), None)
+        facts = [Fact("round", f"{number} of {self.config.rounds}", number / self.config.rounds)]
+        if best is not None:
+            facts.append(Fact("success", f"{100 * best.success_rate:.0f} %", best.success_rate))
+            facts.append(Fact("95 %", f"{100 * best.ci_low:.0f} … {100 * best.ci_high:.0f} %"))
+        facts.append(Fact("labels left", str(pilot.left), pilot.left / self.config.labels))
+        if pilot.states and 0.0 < self.config.gate.wished_share < 1.0:
+            asked = (pilot.labels + pilot.either) / pilot.states
+            facts.append(Fact("asked", f"{100 * asked:.0f} of {100 * self.config.gate.wished_share:.0f} %"))
+        if self.learner.busy:
+            facts.append(Fact("learning", "in the background"))
+        return tuple(facts)
 
 
 def _round_dir(out: Path, number: int) -> Path:
     return out / ROUNDS_NAME / str(number)
 
 
-def _publish(newest: Path, out: Path) -> None:
-    """The newest policy is the folder's own: `learn evaluate OUT` always finds it."""
+def _publish(promoted: Path, out: Path) -> None:
+    """The promoted policy is the folder's own: `learn evaluate OUT` always finds it."""
     for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
-        replace_file(out / name, (newest / name).read_bytes())
-
-
-def _write(out: Path, rounds: list[Round], session: Session) -> None:
-    log: dict[str, Any] = {"session": session.path.name, "env": session.env_of().env_id, "rounds": [asdict(r) for r in rounds]}
-    replace_file(out / LOG_NAME, (json.dumps(log, indent=2) + "\n").encode())
-    columns = ([r.total_labels for r in rounds], [r.success_rate for r in rounds], [r.ci_low for r in rounds], [r.ci_high for r in rounds])
-    title = f"DAgger on {log['env']}, {rounds[-1].evaluation_episodes} evaluation episodes a point"
-    plot_success_over_labels(*columns, title, out / PLOT_NAME)
+        replace_file(out / name, (promoted / name).read_bytes())

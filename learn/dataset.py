@@ -86,13 +86,13 @@ def load_frames(
     """Read every usable step of `session` once.
 
     A step's target is its label where it has one, else the executed action where a demonstrator chose it. Failed
-    episodes give only their labels, unless `include_failures`. A `weighting` other than uniform also learns from what the
-    policy did in successes. `obs_keys` None takes `default_keys`; with `sees` the pictures of all cameras, and of the rest
-    what is no object's place. Pictures are held once, in memory, or in a file in the folder `scratch` where they would fill
-    more than half of what is free.
+    episodes give only their labels, unless `include_failures`; so do, always, those that were cut short. A `weighting`
+    other than uniform also learns from what the policy did in successes. `obs_keys` None takes `default_keys`; with `sees`
+    the pictures of all cameras, and of the rest what is no object's place. Pictures are held once, in memory, or in a file
+    in the folder `scratch` where they would fill more than half of what is free.
     Raises UserError when nothing is usable, a key is unknown, or episodes do not belong together.
     """
-    rows = [row for row in session.rows() if row.usable]
+    rows = [row for row in session.rows() if row.teaches]
     if not rows:
         record = f"python -m teleop record --session {session.path}"
         raise UserError(f"{session.path} has no finished episode to learn from; record some: {record}")
@@ -185,7 +185,7 @@ def target_of(episode: Episode, *, include_failures: bool = False) -> tuple[Floa
     labels = np.asarray(steps["labels"], np.float32)
     labelled = np.asarray(~np.isnan(labels).any(axis=1))
     demonstrated = np.asarray(steps["source"]) != Source.POLICY
-    if not (episode.meta.success or include_failures):
+    if not (episode.meta.success or (include_failures and episode.meta.outcome.usable)):
         demonstrated = np.zeros_like(demonstrated)
     target = np.where(labelled[:, None], labels, np.asarray(steps["actions"], np.float32))
     return target, labelled | demonstrated

@@ -16,9 +16,10 @@ from data.video import write_video
 from learn.checkpoint import POLICY_FOLDER, load_policy
 from learn.commands import Dagger, Evaluate, Train
 from learn.commands.evaluate import evaluation_line
-from learn.dagger import PLOT_NAME, DaggerConfig, Round, read_rounds
+from learn.dagger import DaggerConfig
 from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation
 from learn.films import rollout_frames
+from learn.rounds import PLOT_NAME, Round, read_rounds
 from learn.train import TrainConfig
 from teleop.commands import Record, Replay
 from teleop.devices import has_display

@@ -1,15 +1,20 @@
 """Driver: a policy at work over an episode; chunks in a receding horizon, a mode that is kept, noise from a seed."""
 
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from learn.policies import Chunk, Noise, Observation, Policy
+from learn.policies import BehaviourMode, Chunk, Noise, Observation, Policy
+from teleop.pilot import Way
 
 UNLIKELY = 0.02  # a mode that is less probable than this where somebody led to is given up for another
+LIKELY, MOST_WAYS = 0.1, 4  # which ways are worth showing a person
+DIFFERENT = 0.15  # root mean square of a chunk, in actions: nearer ones are one way
 OLDER_COUNTS_MORE = 0.01  # temporal ensembling's m (Zhao et al. 2023): weights exp(-m · i), i = 0 the oldest
 
 
@@ -31,6 +36,8 @@ class Driver:
         self._noise = Noise(torch.Generator().manual_seed(seed))
         self._plan: Chunk = np.empty((0, self.policy.config.action_dim), np.float32)
         self._earlier: deque[Chunk] = deque(maxlen=self.policy.config.chunk)
+        self._going = self._plan
+        self._offered: tuple[_Offer, ...] = ()
         self.mode = self.wanted_mode
         self.mode_switches, self._was_led = 0, False
         self.policy.forget()
@@ -44,8 +51,26 @@ class Driver:
         """What is left of the plan (n, A) in [-1, 1]; the first of it counts as executed."""
         if len(self._plan) == 0:
             self._plan = self._look(obs)
-        plan, self._plan = self._plan, self._plan[1:]
-        return plan
+        self._going, self._plan = self._plan, self._plan[1:]
+        return self._going
+
+    def ways(self, obs: Observation) -> tuple[Way, ...]:
+        """The ways to go on from where `act` was just asked: what it gave first, then the likely ones that differ from it."""
+        own, *others = _different(self._going, self.policy.modes(obs))
+        self._offered = tuple(sorted((o for o in others if o.probability >= LIKELY), key=lambda o: -o.probability)[: MOST_WAYS - 1])
+        rest = 1.0 - sum(offer.probability for offer in self._offered)
+        return (Way(own.chunk[0], rest), *(Way(offer.chunk[0], offer.probability) for offer in self._offered))
+
+    def take(self, way: int) -> None:
+        """Of the `ways` just given this one is gone, its first action already; its mode is kept where modes are."""
+        if way == 0:
+            return
+        offer = self._offered[way - 1]
+        self._plan = offer.chunk[1 : self.policy.config.execute]
+        self._earlier.clear()
+        if self.policy.head.keeps_modes:
+            self.mode_switches += self.mode is not None and offer.mode != self.mode
+            self.mode = offer.mode
 
     def _look(self, obs: Observation) -> Chunk:
         config = self.policy.config
@@ -77,3 +102,32 @@ class Driver:
 def _drawn(probabilities: NDArray[np.float64], noise: Noise) -> int:
     at = float(noise.uniform((1, 1), torch.device("cpu"))) * probabilities.sum()
     return int(min(np.searchsorted(probabilities.cumsum(), at, side="right"), len(probabilities) - 1))
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """A way to go on: its chunk (n, A), the mode of the policy that goes it (-1: not known), how likely it is."""
+
+    chunk: Chunk
+    mode: int
+    probability: float
+
+
+def _different(going: Chunk, modes: Sequence[BehaviourMode]) -> list[_Offer]:
+    """What is done anyway first, then the modes that go elsewhere; those alike are one, as likely as all of them."""
+    found = [_Offer(going, -1, 0.0)]
+    for k in sorted(range(len(modes)), key=lambda k: -modes[k].probability):
+        chunk = modes[k].chunk
+        apart = [_apart(chunk, offer.chunk) for offer in found]
+        nearest = int(np.argmin(apart))
+        if apart[nearest] >= DIFFERENT:
+            found.append(_Offer(chunk, k, modes[k].probability))
+        else:
+            found[nearest] = replace(found[nearest], probability=found[nearest].probability + modes[k].probability)
+    return found
+
+
+def _apart(a: Chunk, b: Chunk) -> float:
+    """Root mean square difference of the steps both have."""
+    steps = min(len(a), len(b))
+    return float(np.sqrt(np.mean(np.square(a[:steps] - b[:steps]))))

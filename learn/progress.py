@@ -17,6 +17,10 @@ PROGRESS_NAME = "training.safetensors"
 RECORD_KEY = "record"
 
 
+class OtherTrainingError(UserError):
+    """What lies there was begun with other data or settings."""
+
+
 @dataclass(frozen=True)
 class Report:
     """How training goes after `step` of `steps`: the policy's own loss; `valid_loss` None: nothing held out."""
@@ -70,7 +74,7 @@ def read_progress(out: Path, fit: Fit, identity: Mapping[str, Any]) -> Progress:
             record = json.loads((file.metadata() or {})[RECORD_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
         if record["identity"] != json.loads(json.dumps(identity)):
-            raise UserError(f"--resume: {_difference(record['identity'], json.loads(json.dumps(identity)), out)}")
+            raise OtherTrainingError(f"--resume: {_difference(record['identity'], json.loads(json.dumps(identity)), out)}")
         fit.take_up(tensors)
         return Progress(tuple(Report(**r) for r in record["reports"]), tuple(Check(**c) for c in record["checks"]), record["seconds"])
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, safetensors.SafetensorError) as error:

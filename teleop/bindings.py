@@ -23,6 +23,7 @@ class Cue(StrEnum):
     LET_GO = "let go"
     ASK = "ask"
     ANSWER = "answer"
+    HAND_OVER = "hand over"
     LOST = "device lost"
     ENDED = "ended"
     AGAIN = "again"
@@ -73,9 +74,12 @@ TAG_HELP: tuple[tuple[str, str, str], ...] = (
     ("LB + D-pad", "Shift + I J K L", "tag the last episode's"),
 )
 PILOT_HELP: tuple[tuple[str, str, str], ...] = (
+    ("RB (hold)", "Tab (hold)", "you drive; asked: sticks as they are"),
+    ("RB (tap)", "Tab (tap)", "stop the policy: it asks here"),
     ("A", "F", "asked: yes, do that"),
     ("any stick", "any stick key", "asked: no, do this"),
-    ("RB (hold)", "Tab (hold)", "you drive; asked: sticks as they are"),
+    ("X", "U", "asked: either is fine"),
+    ("LB", "Shift", "asked: the next of its ways"),
 )
 
 REWIND_HELP = ("LT (hold)", "Z (hold)", "rewind; let go to drive on")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def status_of(loop: "Loop") -> Status:
-    question, pilot, recorder, hands = loop.question, loop.pilot, loop.recorder, loop.hands
+    question, pilot, recorder, hands = loop.wheel.question, loop.pilot, loop.recorder, loop.hands
     now_s, ticks = loop.clock.now_s(), len(recorder.states)
     return Status(
         phase=loop.phase,
@@ -28,9 +28,15 @@ def status_of(loop: "Loop") -> Status:
         stick=loop.stick,
         camera=loop.sight.camera,
         message=loop.message,
-        proposal=question.proposal if question else None,
+        ways=tuple(question.ways) if question else (),
+        chosen=question.chosen if question else 0,
+        ghosts=loop.ghosts(),
         score=question.score if question else float("nan"),
         labels=pilot.labels if pilot else 0,
+        labels_left=pilot.left if pilot else 0,
+        handed_over=loop.wheel.handed_over,
+        learning=loop.learning(),
+        invitation=loop.seat.words,
         label_budget=pilot.label_budget if pilot else 0,
         control_mode=hands.mode,
         directions=hands.directions,

@@ -40,7 +40,7 @@ class GhostLine:
 
     @property
     def words(self) -> str:
-        return "" if self.predicted is None else f"{100 * self.predicted:.0f} %"
+        return "" if self.predicted is None else f"{100 * self.predicted:.0f} % succeed"
 
 
 @dataclass(frozen=True)

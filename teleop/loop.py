@@ -17,20 +17,23 @@ from teleop.clock import Clock
 from teleop.dashboard import status_of
 from teleop.devices.device import Device, View
 from teleop.envs.plant import Obs, Plant
+from teleop.ghost_lines import GhostLine
 from teleop.grip import GripStyle
 from teleop.guest_hands import hands_of
 from teleop.mapping import Directions, MappingConfig
 from teleop.phases import next_phase
-from teleop.pilot import Pilot, Question
+from teleop.pilot import Pilot
 from teleop.recorder import Recorder
 from teleop.rewind import Scrub, wants_rewind
-from teleop.screen import Kept, Screen
+from teleop.screen import Fact, Kept, Screen
+from teleop.seer import Seer
 from teleop.sight import Sight
 from teleop.stick import Button, Stick
 from teleop.stick_map import StickMap
 from teleop.tally import Tally
+from teleop.wheel import Turn, Wheel
 
-Action = NDArray[np.float32]
+FAR_TICKS = 400  # how far to look ahead where an episode has no end: 20 s
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,22 @@ class LoopConfig:
     sticks: StickMap | None = None
 
 
+@dataclass(frozen=True)
+class Seat:
+    """Who drives the next episode: a policy with a person beside it, or without a `pilot` the person alone; and from where.
+
+    `seed` of the scene (None: the next one's own), `start` a simulator state (S,) of that scene (None: as it is reset);
+    `about` is kept with the episode; `words` tell the operator before it.
+    """
+
+    pilot: Pilot | None = None
+    dagger_round: int = -1
+    seed: int | None = None
+    start: NDArray[np.float64] | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    words: str = ""
+
+
 OUTCOMES: dict[Cue, Outcome] = {
     Cue.SUCCESS: Outcome.SUCCESS,
     Cue.FAILURE: Outcome.FAILURE,
@@ -67,7 +86,11 @@ OUTCOMES: dict[Cue, Outcome] = {
 
 
 class Loop:
-    """One run at the sticks. Everything that touches time, screen or disk is handed in."""
+    """One run at the sticks. Everything that touches time, screen or disk is handed in.
+
+    `on_episode` is called after each, `learning` once a tick: how the policy's learning goes, for the window. `next_seat` is
+    asked before each who drives it (None: `pilot` all of them). `seer` looks ahead from where the policy asks.
+    """
 
     def __init__(
         self,
@@ -80,19 +103,24 @@ class Loop:
         config: LoopConfig,
         pilot: Pilot | None = None,
         on_episode: Callable[[Tally], None] | None = None,
+        learning: Callable[[], tuple[Fact, ...]] = tuple,
+        next_seat: Callable[[], Seat] | None = None,
+        seer: Seer | None = None,
     ) -> None:
         self.env, self.plant, self.device, self.screen, self.clock = env, plant, device, screen, clock
-        self.recorder, self.config, self.pilot, self.on_episode = recorder, config, pilot, on_episode
+        self.recorder, self.config, self.pilot, self.on_episode, self.learning = recorder, config, pilot, on_episode, learning
+        self.seer = seer
+        self.next_seat = next_seat or (lambda: Seat(pilot, config.dagger_round))
         self.phase, self.mode, self.message = Phase.READY, config.mode, ""
         self.tally, self.sight = Tally.of(recorder.session), Sight()
         self.hands = hands_of(plant, config.mapping, config.grip, config.directions, config.sticks)
         self._cameras = plant.camera_names
         self.stick = Stick()
-        self.question: Question | None = None
+        self.wheel = Wheel(pilot)
         self.scrub: Scrub | None = None
         self.starts_at_s: float | None = None
         self._edges: tuple[str, ...] = ()
-        self._unplugged = self._rb_answered = False
+        self._unplugged = False
         self.started_s = self._paused_at_s = self.late_s = self._heading_deg = 0.0
         self._ticks: dict[Phase, Callable[[Stick], None]] = {
             Phase.READY: self._ready_tick,
@@ -160,8 +188,7 @@ class Loop:
                 return [*cues, Cue.REWIND]
             self.message = f"no rewind: {self.plant.task} has no MuJoCo underneath, its states cannot be put back"
         if self.pilot is not None and self.phase in (Phase.POLICY, Phase.HUMAN):
-            self._rb_answered = self._rb_answered and Button.RB in stick.held  # one press answers or takes over, not both
-            cues.append(Cue.TAKE_OVER if Button.RB in stick.held and not self._rb_answered else Cue.LET_GO)
+            cues += self.wheel.cues(stick, self.phase, deflected=self.hands.is_deflected(stick))
         return cues
 
     def _obey(self, cue: Cue) -> None:
@@ -191,19 +218,33 @@ class Loop:
             if before is not Phase.READY:
                 self._keep(OUTCOMES.get(cue, Outcome.SUCCESS if self.plant.is_success() else Outcome.FAILURE))
         elif self.phase is Phase.REWIND:
-            self.scrub, self.question = Scrub.from_tip(self.recorder.states, self._end()), None
+            self.scrub = Scrub.from_tip(self.recorder.states, self._end())
+            self.wheel.forget()
         elif self.phase is Phase.PAUSED:
             self._paused_at_s = self.clock.now_s()
             self.message = self.message if cue is Cue.LOST else "paused"
+        elif self.phase is Phase.ASKING:
+            self._asked()
         elif before is Phase.PAUSED:
             self._go_on()
 
     def _go_on(self) -> None:
         """After a pause: an open question is still open, and the pause was no time for thinking."""
         self.message = ""
-        if self.question is not None:
-            self.question.asked_at_s += self.clock.now_s() - self._paused_at_s
+        if self.wheel.question is not None:
+            self.wheel.question.asked_at_s += self.clock.now_s() - self._paused_at_s
             self.phase = Phase.ASKING
+        elif self.wheel.handed_over:
+            self.phase = Phase.HUMAN
+
+    def _asked(self) -> None:
+        """By the gate, which has its question open already, or by a tap."""
+        if self.wheel.question is None:
+            self.wheel.ask_at_once(self.obs, self.clock.now_s())
+        self.device.rumble(feel.ASKED)
+        if self.seer is not None:
+            steps_left = self.config.max_ticks - len(self.recorder.states) if self.config.max_ticks else FAR_TICKS
+            self.seer.look(self.plant.sim_state(), self.obs, self.seed, steps_left)
 
     def _set_modes(self, stick: Stick) -> None:
         """The D-pad: behaviour modes while nothing drives, joints in joint mode."""
@@ -225,19 +266,28 @@ class Loop:
     # -- episodes --------------------------------------------------------------------------------------------------
 
     def _new_scene(self, seed: int | None = None) -> None:
-        """The seed is the number the next episode will have, so that a resumed session goes on where it stopped."""
-        self.seed = self.config.seed + self.recorder.next_number if seed is None else seed
+        """The seed is the number the next episode will have, so that a resumed session goes on where it stopped.
+
+        With `seed` the last scene once more, and who had its seat.
+        """
+        if seed is None:
+            self.seat = self.next_seat()
+            self.pilot, self.wheel = self.seat.pilot, Wheel(self.seat.pilot)
+            seed = self.config.seed + self.recorder.next_number if self.seat.seed is None else self.seat.seed
+        self.seed = seed
         self.obs: Obs
         self.obs, _ = self.env.reset(seed=self.seed)
+        if self.seat.start is not None:
+            self.obs = self.plant.restore(self.seat.start)
         self.held_success = 0
-        self.question = None
+        self.wheel.forget()
 
     def _start(self) -> None:
-        self.recorder.begin(self.mode, seed=self.seed, dagger_round=self.config.dagger_round)
+        self.wheel.begin(self.seed)
+        about = {**self.seat.about, **({"policy": dict(self.pilot.about)} if self.pilot is not None and self.pilot.about else {})}
+        self.recorder.begin(self.mode, about, seed=self.seed, dagger_round=self.seat.dagger_round)
         self.started_s, self.starts_at_s = self.clock.now_s(), None
         self.hands.begin(latched=self.pilot is not None)
-        if self.pilot is not None:
-            self.pilot.policy.begin(self.seed)
         self.message = ""
 
     def _end(self) -> End:
@@ -290,8 +340,7 @@ class Loop:
             self.obs = self.plant.restore(np.asarray(scrub.tip.sim_state))
         elif scrub.at < len(self.recorder.states):
             number = self.recorder.rewind_to(scrub.at, scrub.tip)
-            if self.pilot is not None:
-                self.pilot.policy.replan()
+            self.wheel.led()
             self.message = f"on from {scrub.at / self.plant.control_hz:.1f} s; the branch that was left is episode {number}"
             self.held_success = 0
 
@@ -302,63 +351,34 @@ class Loop:
             self._change_phase(Cue.START)
 
     def _human_tick(self, stick: Stick) -> None:
-        action = self._meant(stick)
-        proposal = self.pilot.propose(self.obs) if self.pilot else None
-        self._step(action, stick, self.device.source, Phase.HUMAN, label=action if self.pilot else None, proposal=proposal)
+        action = self.hands.action(stick, self._heading_deg)
+        self._step(self.wheel.person_turn(self.obs, action, self.device.source))
 
     def _policy_tick(self, stick: Stick) -> None:
-        assert self.pilot is not None
-        proposal = self.pilot.propose(self.obs)
-        asks, score = self.pilot.asks(self.obs)
         self.hands.rest(stick)
-        if asks:
-            self.question = Question(proposal, score, self.clock.now_s())
-            self.device.rumble(feel.ASKED)
-            self._change_phase(Cue.ASK)
+        if self.wheel.waits:
             return
-        self._step(proposal, stick, Source.POLICY, Phase.POLICY, proposal=proposal, score=score)
+        turn = self.wheel.policy_turn(self.obs, self.clock.now_s())
+        if turn is None:
+            self._change_phase(Cue.ASK)
+        else:
+            self._step(turn)
 
     def _asking_tick(self, stick: Stick) -> None:
-        """The scene stands still until there is an answer: A, a deflected stick, or RB for the sticks as they are."""
-        assert self.pilot is not None
-        assert self.question is not None
-        question = self.question
-        if Button.A in stick.pressed:
-            label = question.proposal
-        elif Button.RB in stick.held or self.hands.is_deflected(stick):
-            label = self._meant(stick)
-        else:
-            self.hands.rest(stick)
-            return
-        self._rb_answered = Button.RB in stick.held
-        latency_s = self.clock.now_s() - question.asked_at_s
-        self.pilot.note_answer(latency_s)
-        executed, source = (label, self.device.source) if self.pilot.executes_answers else (question.proposal, Source.POLICY)
-        self.question = None
-        self.phase = next_phase(self.phase, Cue.ANSWER, policy_drives=True)
-        self._step(executed, stick, source, Phase.ASKING, label, question.proposal, question.score, latency_s)
+        """The scene stands still until there is an answer."""
+        turn = self.wheel.answer_turn(stick, self.hands, self._heading_deg, self.clock.now_s(), self.device.source)
+        if turn is not None:
+            self._change_phase(Cue.HAND_OVER if self.wheel.handed_over else Cue.ANSWER)
+            self._step(turn)
 
     def _look_heading_deg(self) -> float:
         camera = self._cameras[self.sight.camera % len(self._cameras)]
         return self.hands.heading_deg(self.plant.heading_deg(camera, self.sight.orbit))
 
-    def _meant(self, stick: Stick) -> Action:
-        """The stick's action; after a policy or a rewind the gripper stays as it is until the trigger moves."""
-        return self.hands.action(stick, self._heading_deg)
-
-    def _step(
-        self,
-        action: Action,
-        stick: Stick,
-        source: Source,
-        phase: Phase,
-        label: Action | None = None,
-        proposal: Action | None = None,
-        score: float = float("nan"),
-        latency_s: float = float("nan"),
-    ) -> None:
+    def _step(self, turn: Turn) -> None:
         before, sim_state, state = self.obs, self.plant.sim_state(), self.plant.flat_state()
-        at_rest = source is not Source.POLICY and self.hands.is_at_rest(action)
+        action = turn.action
+        at_rest = turn.source is not Source.POLICY and self.hands.is_at_rest(action)
         try:
             self.obs, reward, terminated, truncated, info = self.env.step(action)
         except KeyboardInterrupt:
@@ -366,8 +386,9 @@ class Loop:
                 self.plant.restore(sim_state)  # half a step must not become the end of the record
             raise
         self.hands.note(action)
-        if self.pilot is not None and not np.array_equal(action, np.asarray(proposal)):
-            self.pilot.policy.replan()
+        if not turn.as_planned:
+            self.wheel.led()
+        self.wheel.moved_on()
         self.recorder.add(
             Step(
                 obs=before,
@@ -375,20 +396,22 @@ class Loop:
                 state=state,
                 action=action,
                 reward=float(reward),
-                source=source,
-                phase=phase,
+                source=turn.source,
+                phase=turn.phase,
                 stick=self.stick.to_array(),
                 time_s=self.clock.now_s(),
-                label=label,
-                policy_action=proposal,
-                gate_score=score,
-                decision_latency_s=latency_s,
+                label=turn.label,
+                policy_action=turn.proposal,
+                gate_score=turn.score,
+                decision_latency_s=turn.latency_s,
                 lateness_s=self.late_s,
                 control_mode=self.hands.mode_index,
                 heading_deg=self._heading_deg,
                 at_rest=at_rest,
             )
         )
+        if turn.label is not None:
+            self.recorder.landed(self._end())
         self.tally.steps += 1
         self.held_success = self.held_success + 1 if info["success"] else 0
         self._rumble()
@@ -405,6 +428,19 @@ class Loop:
 
     # -- what can be seen ------------------------------------------------------------------------------------------
 
+    def ghosts(self) -> tuple[GhostLine, ...]:
+        """What is known by now of where the policy would go from where it asks."""
+        question = self.wheel.question
+        return () if self.seer is None or question is None else self.seer.ghosts(question.way.action)
+
     def _view(self) -> View:
-        proposal = self.question.proposal if self.question else None
-        return View(self.phase, self.held_success > 0, proposal, self._heading_deg, self.mode, self.seed)
+        watched = self.pilot is not None and self.phase in (Phase.POLICY, Phase.HUMAN, Phase.ASKING)
+        return View(
+            self.phase,
+            self.held_success > 0,
+            self.wheel.proposed(self.obs) if watched else None,
+            self._heading_deg,
+            self.mode,
+            self.seed,
+            handed_over=self.wheel.handed_over,
+        )

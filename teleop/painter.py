@@ -13,13 +13,16 @@ from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Plant, Vector
 from teleop.envs.probe import Probe
 from teleop.envs.render import FAST, LOOKS, GhostGeom, Image, Look, project
+from teleop.ghost_lines import Stroke, project_all
 from teleop.hud import Hud
-from teleop.pilot import Action
+from teleop.hud.ghosts import draw_ghosts, label_ghosts
+from teleop.hud.shapes import AMBER, BLUE, GREEN, VIOLET
 from teleop.screen import Kept, Orbit, Status
 
 ARROW_STEPS = 6.0  # the arrow shows where this many proposed steps would lead
 INSET_EVERY = 3  # pictures: once a control tick at 60 pictures a second
 TAGGED_M = 0.05  # shorter lengths are read in the corner; a tag would hide the gripper
+WAY_COLOURS = (AMBER, BLUE, VIOLET, GREEN)
 STRAIGHT, CLOSE = Orbit(), Orbit(zoom=0.62)  # thumbnails are small, so nearer
 
 
@@ -54,14 +57,16 @@ class Painter:
         image = self._plant.draw(camera, *self._size, self.look, status.orbit, ghosts) if picture is None else fitted(picture, *self._size)
         self.surface.blit(pygame.image.frombuffer(image.data, self._size, "RGB"), (0, 0))
         self._took("picture")
-        if status.phase is Phase.ASKING and status.proposal is not None:
-            self._draw_proposal(status.proposal, camera, status.orbit)
+        futures = self._draw_ghosts(status, camera)
+        if status.phase is Phase.ASKING:
+            self._draw_ways(status, camera)
         self._picture_next(status.kept, status.scene_seed)
         self._took("thumbnail")
         if other != camera:
             self._draw_inset(other)
         self._took("inset")
         self.hud.draw(self.surface, status, readout, {number: thumb for number, (_, thumb) in self._thumbs.items()})
+        label_ghosts(self.hud, self.surface, futures)
         self._draw_tags(readout, camera, status.orbit)
         self._name_views(camera, other, status.orbit)
         self._took("hud")
@@ -121,14 +126,27 @@ class Painter:
         """A number comes back with another ending after an undo."""
         return kept.number in self._thumbs and self._thumbs[kept.number][0] == kept.end_state.tobytes()
 
-    def _draw_proposal(self, proposal: Action, camera: str, orbit: Orbit) -> None:
-        """The proposed motion as an arrow from the fingertips, over the picture so that nothing hides it."""
+    def _draw_ghosts(self, status: Status, camera: str) -> tuple[Stroke, ...]:
+        arm = self._arm
+        if arm is None or not status.ghosts:
+            return ()
+        return draw_ghosts(
+            self.hud, self.surface, status.ghosts, lambda points: project_all(arm.model, arm.data, camera, points, self._size, status.orbit)
+        )
+
+    def _draw_ways(self, status: Status, camera: str) -> None:
+        """Each way's motion as an arrow from the fingertips, over the picture so that nothing hides it; the chosen one last."""
         if self._arm is None:
             return
         start_m = self._arm.tcp_pos_m
-        step_m = np.asarray(proposal[:3], np.float64) * self._arm.limits.metres_per_step
-        start, end = (self._pixel(p, camera, orbit) for p in (start_m, start_m + ARROW_STEPS * step_m))
-        self.hud.draw_arrow(self.surface, start, end)
+        start = self._pixel(start_m, camera, status.orbit)
+        for k in sorted(range(len(status.ways)), key=lambda k: k == status.chosen):
+            way = status.ways[k]
+            step_m = np.asarray(way.action[:3], np.float64) * self._arm.limits.metres_per_step
+            end = self._pixel(start_m + ARROW_STEPS * step_m, camera, status.orbit)
+            self.hud.draw_arrow(self.surface, start, end, WAY_COLOURS[k % len(WAY_COLOURS)], bold=k == status.chosen)
+            if len(status.ways) > 1:
+                self.hud.draw_tag(self.surface, f"way {k}", f"{100 * way.probability:.0f} % likely", end, left=end[0] < start[0])
 
     def _draw_tags(self, readout: Readout, camera: str, orbit: Orbit) -> None:
         """The lengths beside the lines they belong to, each on the side where the other is not."""

@@ -8,6 +8,7 @@ ENDS = (Cue.STOP, Cue.SUCCESS, Cue.FAILURE, Cue.DISCARD, Cue.ENDED)
 TRANSITIONS: dict[tuple[Phase, Cue], Phase] = {
     (Phase.POLICY, Cue.ASK): Phase.ASKING,
     (Phase.ASKING, Cue.ANSWER): Phase.POLICY,
+    (Phase.ASKING, Cue.HAND_OVER): Phase.HUMAN,
     (Phase.POLICY, Cue.TAKE_OVER): Phase.HUMAN,
     (Phase.REWIND, Cue.LOST): Phase.PAUSED,
     **{(phase, cue): Phase.READY for phase in ACTIVE for cue in ENDS},

@@ -16,7 +16,7 @@ import data
 from data.episode import Step
 from data.schema import LATE_S, EpisodeMeta, Outcome
 from data.session import Session
-from data.takes import Begin, End, Finish, Rewind
+from data.takes import Begin, End, Finish, Landed, Rewind
 from teleop.envs.plant import Plant
 from teleop.scribe import Scribe, Tag, Trash
 
@@ -50,11 +50,14 @@ class Recorder:
     def __post_init__(self) -> None:
         self.next_number = self.session.next_number() if self.first is None else self.first
 
-    def begin(self, behaviour_mode: str = "", **episode_facts: Any) -> None:
-        """Start an episode; `episode_facts` are its seed and the like. It may end with another behaviour mode."""
+    def begin(self, behaviour_mode: str = "", about: Mapping[str, Any] | None = None, **episode_facts: Any) -> None:
+        """Start an episode; `episode_facts` are its seed and the like, `about` joins its settings. It may end with another
+        behaviour mode.
+        """
         self.running, self.number, self.next_number = True, self.next_number, self.next_number + 1
         self.late_ticks, self.max_lateness_s = 0, 0.0
-        self.states, self._episode_facts = [], {**episode_facts, "uid": uuid.uuid4().hex}
+        settings = {**self.facts.get("settings", {}), **(about or {})}
+        self.states, self._episode_facts = [], {**episode_facts, "settings": settings, "uid": uuid.uuid4().hex}
         self._family[self.number] = (self.number,)
         self.scribe.put(Begin(self.number, self._meta(Outcome.PARTIAL, behaviour_mode), self.trims))
 
@@ -64,6 +67,10 @@ class Recorder:
         self.max_lateness_s = max(self.max_lateness_s, step.lateness_s)
         self.states.append(np.asarray(step.sim_state, np.float64))
         self.scribe.put(step)
+
+    def landed(self, end: End) -> None:
+        """What the step just added led to: whoever is killed now has not lost it."""
+        self.scribe.put(Landed(end))
 
     def rewind_to(self, step: int, end: End) -> int:
         """Go on from before `step`; what was done so far, ending in `end`, is kept as an abandoned episode: its number."""
@@ -108,8 +115,7 @@ class Recorder:
             model_xml=self.plant.xml,
             versions=installed_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            **self.facts,
-            **self._episode_facts,
+            **{**self.facts, **self._episode_facts},
         )
 
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from data.schema import Outcome, Phase
 from teleop.bindings import Cue
+from teleop.ghost_lines import GhostLine
 from teleop.mapping import ControlMode, Directions
-from teleop.pilot import Action
+from teleop.pilot import Way
 from teleop.stick import Button, Stick
 
 
@@ -26,6 +27,15 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A line of a panel; `fraction` in [0, 1] is shown as a bar too."""
+
+    label: str
+    value: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True)
 class Orbit:
     """How far the operator has turned the view: degrees about the vertical and up, and a factor of the distance."""
 
@@ -38,6 +48,9 @@ class Orbit:
 class Status:
     """Everything the window shows besides the arm itself. Plain data: it travels to the window's process.
 
+    `ways` are those the policy sees where it asks, its own first, `chosen` the one that A accepts, `ghosts` where they lead;
+    `labels_left` of the budget; `handed_over`: the person drives until the policy takes the wheel back; `learning` says how
+    the policy's learning goes, `invitation` what the next episode is for;
     `rewind` is (step shown, steps recorded) while scrubbing; `hold` and `hold_wished` are ticks of held success (wished
     0: no auto-stop); `remaining_s` is what the episode may still last, `countdown_s` what is left before it starts;
     `mode_counts` are the successes per behaviour mode in the whole session, `plan` the wished ones; `kept` is the strip,
@@ -60,10 +73,16 @@ class Status:
     stick: Stick
     camera: int
     message: str
-    proposal: Action | None = None
+    ways: tuple[Way, ...] = ()
+    chosen: int = 0
+    ghosts: tuple[GhostLine, ...] = ()
     score: float = float("nan")
     labels: int = 0
     label_budget: int = 0
+    labels_left: int = 0
+    handed_over: bool = False
+    learning: tuple[Fact, ...] = ()
+    invitation: str = ""
     control_mode: ControlMode = ControlMode.SIX
     directions: Directions = Directions.CAMERA
     precise: bool = False
@@ -91,7 +110,9 @@ class Status:
 
 
 class Screen(Protocol):
-    """The window, or its absence. `poll` drains the events once a tick; `show` draws what `Status` says."""
+    """The window, or its absence. `poll` drains the events once a tick; `show` draws what `Status` says; `is_seen`: by somebody."""
+
+    is_seen: bool
 
     def poll(self) -> Sequence[Any]: ...
 
@@ -104,6 +125,8 @@ class Screen(Protocol):
 
 class Headless:
     """No window. With `pump`, SDL's events are drained all the same, so that a gamepad works without a display."""
+
+    is_seen = False
 
     def __init__(self, pump: bool) -> None:
         self._pump = pump

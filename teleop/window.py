@@ -83,6 +83,8 @@ class Frame:
 class Window:
     """A `Screen` on the desktop. `look` and `draw_s` are what the window's process chose and measured."""
 
+    is_seen = True
+
     def __init__(self, plant: Plant, config: WindowConfig, *, pump: bool = False) -> None:
         context = multiprocessing.get_context("spawn")
         self._plant, self._pump, self._quit = plant, Headless(pump), False

@@ -27,18 +27,25 @@ from teleop.devices.scripted import OperatorConfig, ScriptedOperator
 from teleop.envs import make_plant
 from teleop.envs.arm import ArmEnv
 from teleop.envs.render import FAST, PRETTY, Look
+from teleop.ghost_lines import GhostLine
 from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
 from teleop.painter import Painter
-from teleop.pilot import Pilot
+from teleop.pilot import Pilot, Way
 from teleop.recorder import Recorder
-from teleop.screen import Status
+from teleop.screen import Fact, Status
 from teleop.scribe import InlineScribe
 from teleop.stick import Axis, Button, Stick, make_stick
 from teleop.window import start_pygame
 
 SIZES = ((960, 720), (1280, 960), (1920, 1080))
 STEP, SEED, PATIENCE = 14, 5, 800
+LEARNING = (Fact("success", "83 %", 0.83), Fact("interval", "71 … 91 %"), Fact("to 95 %", "about 4 min"), Fact("your time", "6.2 min"))
+BEND = np.linspace(0.0, 1.0, 40)[:, None]
+GHOSTS = tuple(
+    GhostLine(np.array([0.5, 0.0, 0.05]) + BEND * np.array([0.1, side, 0.0]) + BEND**2 * np.array([-0.15, 0.0, 0.1]), share, side < 0)
+    for side, share in ((-0.2, 0.75), (0.18, 0.25))
+)
 PLAN = {"left": 4, "right": 3, "over": 3}
 XBOX = "gamepad: Xbox Wireless Controller"
 
@@ -52,6 +59,8 @@ class Scene:
     env_id: str = "PandaLift-v0"
     config: dict[str, Any] = field(default_factory=dict)
     pilot: bool = False
+    others: tuple[float, ...] = ()
+    hands_over: bool = False
     keyboard: bool = False
     show: dict[str, Any] = field(default_factory=dict)
 
@@ -98,7 +107,10 @@ class Photographer:
 
 
 class Away:
-    """A policy with one idea, to have something to ask about."""
+    """A policy with an idea, and a few others, to have something to ask about."""
+
+    def __init__(self, others: tuple[float, ...]) -> None:
+        self.others = others
 
     def begin(self, seed: int) -> None:
         pass
@@ -110,12 +122,18 @@ class Away:
         away = np.asarray(obs["object"][7:10], np.float64)
         return np.array([[*(0.5 * away / np.linalg.norm(away)), 0, 0, 0, -1]], np.float32)
 
+    def ways(self, obs: Any) -> Any:
+        (own,) = self.act(obs)
+        return (Way(own), *(Way(own * np.array([1, -1, s, 1, 1, 1, 1], np.float32), 0.25) for s in self.others))
+
+    def take(self, way: int) -> None: ...
+
 
 class AskLate:
     """A gate that asks once the episode is far enough on for a good picture."""
 
-    def __init__(self) -> None:
-        self.states = 0
+    def __init__(self, *, hands_over: bool) -> None:
+        self.states, self.hands_over = 0, hands_over
 
     def score(self, obs: Any) -> float:
         self.states += 1
@@ -123,6 +141,9 @@ class AskLate:
 
     def asks(self, score: float) -> bool:
         return self.states > STEP
+
+    def hands_back(self, score: float, meant: Any, proposal: Any) -> bool:
+        return False
 
 
 def at_step(step: int, phase: Phase = Phase.HUMAN) -> Callable[[Status], bool]:
@@ -189,6 +210,10 @@ SCENES: dict[str, Scene] = {
     "policy": Scene(at_step(10, Phase.POLICY), pilot=True),
     "asking": Scene(at_step(STEP, Phase.ASKING), pilot=True),
     "asking-keyboard": Scene(at_step(STEP, Phase.ASKING), pilot=True, keyboard=True),
+    "asking-ways": Scene(at_step(STEP, Phase.ASKING), pilot=True, others=(1.0, -1.0), show={"chosen": 1}),
+    "asking-ghosts": Scene(at_step(STEP, Phase.ASKING), pilot=True, others=(1.0,), show={"ghosts": GHOSTS}),
+    "handed-over": Scene(lambda s: s.handed_over and s.steps > STEP + 3, pilot=True, hands_over=True),
+    "sitting": Scene(at_step(10, Phase.POLICY), pilot=True, show={"learning": LEARNING}),
     "unplugged": Scene(at_step(STEP, Phase.PAUSED), lambda tick, stick: stick if tick < 20 else Stick(connected=False)),
 }
 
@@ -200,7 +225,7 @@ def play(folder: Path, scene: Scene, arm: ArmEnv, env: Any) -> tuple[Status, np.
     session = Session.open(folder) if folder.exists() else Session.create(folder)
     facts = {"env_id": scene.env_id, "env_kwargs": {}, "operator": operator.name, "clock": "simulated"}
     recorder = Recorder(session, arm, facts, InlineScribe(session))
-    pilot = Pilot(Away(), AskLate(), label_budget=200) if scene.pilot else None
+    pilot = Pilot(Away(scene.others), AskLate(hands_over=scene.hands_over), label_budget=200) if scene.pilot else None
     config = LoopConfig(**({"episodes": 20, "seed": SEED, "mode_names": MODE_TAGS} | scene.config))
     Loop(env, arm, Actor(operator, scene), photographer, SimulatedClock(0.05), recorder, config, pilot).run()
     if photographer.taken is None:

@@ -11,11 +11,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from data.schema import field_table
+from learn.gates import gate_table
 from teleop.bindings import control_table
 
 README = Path(__file__).parent.parent / "README.md"
 DEMO = README.parent / "demo-output" / "summary.json"
-TABLES = {"controls": control_table, "fields": field_table}
+TABLES = {"controls": control_table, "fields": field_table, "gates": gate_table}
 
 
 def demo_table() -> str:

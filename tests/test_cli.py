@@ -62,11 +62,11 @@ BAD = {
     "no subcommand": ("data", "inspect"),
     "unknown subcommand of teleop": ("teleop fly", "record, replay, devices, envs"),
     "unknown subcommand of data": ("data fly", "inspect"),
-    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, calibrate, dagger, pretrain, label, demo"),
+    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, demo"),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),
     "unknown policy": ("learn train {lift} --out {new} --policy magic", "invalid choice 'magic' for argument '--policy'"),
-    "unknown gate": ("learn dagger {lift} --out {new} --gate magic", "'human', 'every-step', 'ensemble'"),
+    "unknown gate": ("learn dagger {lift} --out {new} --gate magic", "'every-step', 'human', 'ensemble', 'lazy', 'thrifty', 'knn', 'loss'"),
     "unknown camera to replay": ("teleop replay {lift} --camera top --video {new}.mp4", "there is no camera 'top'; allowed: front, wrist"),
     "missing session": ("data inspect", "SESSION"),
     "missing --out": ("learn train {lift}", "--out"),
@@ -160,9 +160,18 @@ BAD = {
         "learn dagger {foreign} --out {new} --device scripted --headless",
         "there is no environment 'Elsewhere-v0'",
     ),
-    "nobody to take over": (
-        "learn dagger {lift} --out {new} --gate human --device scripted --headless",
-        "--gate human waits for a person",
+    "a gate for an ensemble": (
+        "learn dagger {lift} --out {new} --device scripted --headless --members 1",
+        "--gate ensemble needs a policy with at least 2 members, this one has 1",
+    ),
+    "a gate for a flow": (
+        "learn dagger {lift} --out {new} --device scripted --headless --gate loss",
+        "--gate loss needs a flow, whose own loss it looks at, not bc",
+    ),
+    "a dagger to resume that never began": ("learn dagger {lift} --out {new} --resume", "--resume: nothing was begun in {new}"),
+    "a share of answers above 1": (
+        "learn dagger {lift} --out {new} --gate every-step --beta-start 2",
+        "--beta-start 2.0: give a probability",
     ),
 }
 
@@ -379,7 +388,7 @@ def test_evaluates_json_has_the_rate_and_its_interval(places: dict[str, Path], c
 
 
 def test_daggers_json_has_a_row_for_each_round(copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 3, "--members", 2, "--evaluation-episodes", 1]
+    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 3, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
     words = ["dagger", copied, "--out", tmp_path / "out", "--device", "scripted", "--headless", "--gate", "every-step", *few, "--json"]
     said = last_object(capsys, "learn", *words)
     assert (said["env"], said["policy"], said["gate"]) == ("PandaLift-v0", "bc", "every-step")

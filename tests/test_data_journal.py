@@ -12,7 +12,7 @@ from test_data_support import META, tick
 from data.episode import Step
 from data.journal import MAGIC, Journal, read_journal
 from data.schema import LATE_S, Outcome, Source
-from data.takes import Begin, End, Entry, Finish, Rewind, takes_of
+from data.takes import Begin, End, Entry, Finish, Landed, Rewind, takes_of
 
 PLAIN = replace(META, parent=-1, branch_step=-1, idle_start=0, idle_end=0, outcome=Outcome.PARTIAL, recovered=False)
 LABEL = np.linspace(-1, 1, 7, dtype=np.float32)
@@ -29,6 +29,7 @@ ENTRIES: list[Entry] = [
     tick(2, Source.POLICY, policy_action=LABEL, reward=1.5, lateness_s=0.01),
     Rewind(1, 5, end(3)),
     tick(9),
+    Landed(end(4)),
     Finish(replace(PLAIN, outcome=Outcome.SUCCESS), end(4)),
 ]
 
@@ -180,6 +181,18 @@ def test_an_episode_that_breaks_off_is_partial_and_ends_before_its_last_step() -
     assert take.end.sim_state[0] == 4, "the state before the last step is what is known of its end"
     assert (take.meta.outcome, take.meta.recovered) == (Outcome.PARTIAL, True)
     assert (take.meta.late_ticks, take.meta.max_lateness_s) == (2, 2 * LATE_S)
+
+
+def test_a_step_of_which_it_was_said_where_it_led_is_kept() -> None:
+    answered = [Begin(0, PLAIN), tick(0), tick(1, label=LABEL), Landed(end(2))]
+    (take,) = takes_of(answered)
+    assert numbers(take.steps) == [0, 1]
+    assert take.end.sim_state[0] == 2
+    assert take.meta.recovered
+    (take,) = takes_of([*answered, tick(2)])
+    assert numbers(take.steps) == [0, 1], "a later one is not known to have led anywhere"
+    assert take.end.sim_state[0] == 2
+    assert takes_of([*answered, Rewind(1, 5, end(2))])[0].meta.outcome is Outcome.ABANDONED
 
 
 @pytest.mark.parametrize("steps", [0, 1])

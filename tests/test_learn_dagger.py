@@ -1,14 +1,25 @@
 """DAgger's rounds and the demo when Ctrl-C comes in the middle of a training."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from command_lines import run
 
 from data.cli import INTERRUPTED
+from data.effort import NO_ROUND, efforts_by_round
+from data.session import Session
 from learn.checkpoint import load_policy
-from learn.dagger import read_rounds
+from learn.dagger import DaggerConfig
+from learn.dataset import load_frames
 from learn.fit import Fit
+from learn.gates import BetaSchedule, GateConfig
+from learn.promotion import read_verdicts
+from learn.rounds import read_rounds
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -27,7 +38,7 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("press_ctrl_c")
 def test_half_a_training_is_no_round_and_a_later_call_does_it_again(copied: Path, tmp_path: Path) -> None:
-    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 5, "--members", 2, "--evaluation-episodes", 1]
+    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
     words = ["learn", "dagger", copied, "--out", tmp_path / "out", "--device", "scripted", "--headless", *few]
     assert run(*words) == INTERRUPTED
     assert read_rounds(tmp_path / "out") == []
@@ -43,9 +54,78 @@ def test_the_demo_stops_where_its_training_is_interrupted(tmp_path: Path) -> Non
     assert not (tmp_path / "dagger").exists()
 
 
+KILLED = """
+import os, signal, sys
+from data.cli import run_command
+from learn.commands import COMMANDS
+from teleop.recorder import Recorder
+
+put, answers = Recorder.landed, []
+
+def landed(recorder, end):
+    put(recorder, end)
+    answers.append(1)
+    if len(answers) == 17:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Recorder.landed = landed
+run_command("learn", COMMANDS, sys.argv[1:])
+"""
+
+
+def test_a_round_that_was_killed_is_gone_on_with_and_no_label_is_lost(
+    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--rounds", 1, "--episodes", 2, "--labels", 30, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
+    words = ["dagger", copied, "--out", tmp_path / "out", "--gate", "every-step", "--device", "scripted", "--headless", *few]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [r.number for r in read_rounds(tmp_path / "out")] == [0]
+    assert sum(row.labels for row in Session.open(copied).rows()) == 17, "the running episode's are in a partial one now"
+    capsys.readouterr()
+    assert run("learn", *words, "--status") == 0
+    assert "round 1 is next: 0 of 2 episodes recorded" in capsys.readouterr().out
+    assert run("learn", *words, "--resume") == 0
+    zeroth, first = read_rounds(tmp_path / "out")
+    assert (zeroth.labels, first.labels, first.total_labels) == (0, 30, 30), "the budget counts what was given before"
+    assert first.fingerprint == load_frames(Session.open(copied)).fingerprint
+    assert first.asked_share == 1.0
+    assert len(read_verdicts(tmp_path / "out")) == 2
+
+
+def test_rounds_keep_what_they_cost_and_who_was_promoted(copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ["--rounds", 1, "--episodes", 1, "--labels", 5, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
+    words = ["dagger", copied, "--out", tmp_path / "out", "--gate", "every-step", "--device", "scripted", "--headless", *few]
+    assert run("learn", *words) == 0
+    zeroth, first = read_rounds(tmp_path / "out")
+    (driven,) = [row.number for row in Session.open(copied).rows() if row.dagger_round == 1]
+    named = {"round": 0, "kind": "bc", "fingerprint": zeroth.fingerprint}
+    assert Session.open(copied).read(driven).meta.settings["policy"] == named, "which policy drove is in the episode"
+    efforts = efforts_by_round(Session.open(copied))
+    assert zeroth.human_s == pytest.approx(efforts[NO_ROUND].hands_on_s)
+    assert first.human_s == pytest.approx(efforts[1].hands_on_s)
+    assert first.watching_s > 0.0
+    assert first.interventions == efforts[1].interventions
+    assert (first.gate, first.wished_share) == ("every-step", 1.0)
+    promoted = tmp_path / "out" / "rounds" / ("1" if first.promoted else "0")
+    assert load_policy(tmp_path / "out").fingerprint == load_policy(promoted).fingerprint
+    capsys.readouterr()
+    assert run("learn", *words, "--status") == 0
+    said = capsys.readouterr().out
+    assert f"data {first.fingerprint[:12]}" in said
+    assert "policy 1: " in said
+
+
+def test_the_share_of_answers_that_are_executed_falls_round_by_round() -> None:
+    beta = BetaSchedule("exponential", start=0.5, decay=0.5)
+    config = DaggerConfig(gate=GateConfig("every-step"), beta=beta)
+    assert [config.executed_share(number) for number in (1, 2, 3)] == [0.5, 0.25, 0.125]
+    assert DaggerConfig(gate=GateConfig("ensemble"), beta=beta).executed_share(1) == 1.0, "what is asked for is done"
+
+
 @pytest.mark.parametrize("policy", ["moe", "flow"])
 def test_any_policy_drives_and_asks(copied: Path, tmp_path: Path, policy: str) -> None:
-    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 5, "--members", 2, "--evaluation-episodes", 1]
+    few = ["--rounds", 1, "--episodes", 1, "--labels", 3, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
     words = ["learn", "dagger", copied, "--policy", policy, "--out", tmp_path / "out", "--device", "scripted", "--headless", *few]
     assert run(*words) == 0
     rounds = read_rounds(tmp_path / "out")

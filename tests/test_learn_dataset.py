@@ -51,12 +51,22 @@ def test_failed_episodes_give_only_their_labels_unless_asked(tmp_path: Path) -> 
     np.testing.assert_allclose(load_frames(session, include_failures=True).target, [[0.1], [0.8]])
 
 
-@pytest.mark.parametrize("outcome", [Outcome.DISCARDED, Outcome.PARTIAL])
-def test_discarded_and_partial_takes_are_never_learned_from(tmp_path: Path, outcome: Outcome) -> None:
-    session = session_of(tmp_path, episode([step(OBS, [0.1], label=[0.5])], outcome), episode([step(OBS, [0.2])]))
+def test_discarded_takes_are_never_learned_from(tmp_path: Path) -> None:
+    session = session_of(tmp_path, episode([step(OBS, [0.1], label=[0.5])], Outcome.DISCARDED), episode([step(OBS, [0.2])]))
     frames = load_frames(session, include_failures=True)
     np.testing.assert_allclose(frames.target, [[0.2]])
     assert frames.episode.tolist() == [1]
+
+
+def test_of_a_take_that_was_cut_short_only_the_answers_are_learned_from(tmp_path: Path) -> None:
+    """Whoever quits, or is killed, in the middle of a question round loses none of the answers given."""
+    cut = episode([step(OBS, [0.1], label=[0.5]), step(OBS, [0.3])], Outcome.PARTIAL)
+    unanswered = episode([step(OBS, [0.4])], Outcome.PARTIAL)
+    session = session_of(tmp_path, cut, unanswered, episode([step(OBS, [0.2])]))
+    for include_failures in (False, True):
+        frames = load_frames(session, include_failures=include_failures)
+        np.testing.assert_allclose(frames.target, [[0.5], [0.2]])
+        assert frames.episode.tolist() == [0, 2]
 
 
 def test_the_fingerprint_follows_the_data(tmp_path: Path) -> None:

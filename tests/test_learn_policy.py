@@ -1,5 +1,6 @@
 """Specification of `learn.policies`: what every policy of the grid has in common, and what each head is for."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,10 @@ from test_learn_support import TOY_CONFIG, toy_obs, toy_policy
 from data.errors import UserError
 from learn.policies import Batch, Noise, Policy, PolicyConfig, Seen, build_policy, policy_names
 from learn.policies.config import PRESETS
+from learn.policies.doubt import mutual_information
 from learn.policies.encoder import cropped, spatial_softmax
 from learn.policies.flow import ways_among
+from learn.policies.head import Prediction
 from learn.policies.layers import MemberLinear
 from learn.policies.normalize import CLIP, STD_FLOOR, ActionRange, Normalizer
 
@@ -255,8 +258,11 @@ def test_bc_s_doubt_is_the_rms_spread_of_its_members() -> None:
     assert policy.doubt(obs) == pytest.approx(float(np.sqrt(actions.var(axis=0).mean())), rel=1e-4)
 
 
-def fork(kind: str, steps: int, seed: int = 0, **changes) -> Policy:
-    """A policy taught that from anywhere one goes all left or all right, as often, one way an episode."""
+def fork(kind: str, steps: int, seed: int = 0, *, each_its_own: bool = False, **changes) -> Policy:
+    """A policy taught that from anywhere one goes all left or all right, as often, one way an episode.
+
+    With `each_its_own` the first member is taught one way only, the second the other.
+    """
     config = config_of(kind, obs_keys=("position",), obs_dims=(2,), **changes)
     policy = build_policy(config, seed)
     draw = torch.Generator().manual_seed(seed)
@@ -269,6 +275,8 @@ def fork(kind: str, steps: int, seed: int = 0, **changes) -> Policy:
     noise = Noise(draw)
     for step in range(steps):
         rows = torch.randint(400, (config.members, 64), generator=draw)
+        if each_its_own:
+            rows = rows // 20 * 20 + rows % 10 + torch.arange(config.members).unsqueeze(-1) % 2 * 10
         target = side[rows][..., None, None].expand(-1, -1, config.chunk, 2)
         batch = Batch(Seen(state[rows]), target, torch.ones(*rows.shape, config.chunk), rows)
         loss = policy.loss(batch, noise, step / steps)
@@ -302,10 +310,73 @@ def test_a_flow_goes_either_way_and_finds_both() -> None:
     assert {float(np.sign(mode.chunk[0, 0])) for mode in policy.modes(AT_THE_FORK)[:2]} == {-1.0, 1.0}
 
 
-def test_a_fork_that_all_members_know_is_no_doubt() -> None:
-    """The spread of the actions is 1; the members' disagreement is not."""
-    policy = fork("moe", 400, experts=4, members=3)
-    assert policy.doubt(AT_THE_FORK) < 0.25
+@pytest.mark.parametrize(("kind", "changes"), [("moe", {"experts": 4}), ("flow", {"hidden": (32,), "integration_steps": 8})])
+def test_a_fork_that_all_members_know_is_no_doubt_and_one_of_which_each_knows_a_way_is(kind: str, changes: dict) -> None:
+    """The spread of all members' actions is 1 in both."""
+    known, unknown = (fork(kind, 400, members=2, each_its_own=own, **changes).doubt(AT_THE_FORK) for own in (False, True))
+    assert known < 0.3 * math.log(2)
+    assert unknown > 0.9 * math.log(2)
+
+
+def ways(*members: tuple[float, ...], scale: float = 0.05) -> Prediction:
+    """Members whose next action is one of these, equally likely."""
+    means = torch.tensor(members).view(len(members), 1, -1, 1)
+    return Prediction(torch.full(means.shape[:3], -math.log(means.shape[2])), means, torch.full_like(means, scale))
+
+
+def test_members_that_see_the_same_ways_tell_nothing_whatever_their_order() -> None:
+    assert mutual_information(ways((-1.0, 1.0), (-1.0, 1.0))) == pytest.approx(0.0, abs=1e-6)
+    assert mutual_information(ways((-1.0, 1.0), (1.0, -1.0), (-1.0, 1.0))) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_members_that_share_nothing_tell_all_there_is() -> None:
+    assert mutual_information(ways((-1.0,), (0.0,), (1.0,))) == pytest.approx(math.log(3), rel=1e-3)
+
+
+def test_half_of_what_is_shared_is_half_of_the_doubt() -> None:
+    """Of (−1, 0) and (0, 1) an action is shared half of the time, and tells all else."""
+    assert mutual_information(ways((-1.0, 0.0), (0.0, 1.0))) == pytest.approx(0.5 * math.log(2), rel=0.02)
+
+
+def test_what_a_hand_would_not_tell_apart_is_hardly_a_doubt() -> None:
+    near, far = (mutual_information(ways((0.0,), (off,), scale=0.001)) for off in (0.02, 0.5))
+    assert near < 0.01
+    assert far > 0.6
+
+
+def test_two_gaussians_tell_as_much_as_an_integral_says() -> None:
+    scale, x = math.sqrt(0.2**2 + 0.1**2), np.linspace(-3.0, 3.0, 20001)
+    p, q = (np.exp(-0.5 * ((x - m) / scale) ** 2) / (scale * math.sqrt(2 * math.pi)) for m in (0.0, 0.3))
+    exact = 0.5 * np.trapezoid(p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q)), x)
+    assert mutual_information(ways((0.0,), (0.3,), scale=0.2)) == pytest.approx(exact, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["moe", "flow", "bc-rnn-gmm"])
+def test_doubt_is_the_same_each_time_and_at_most_the_log_of_the_members(kind: str) -> None:
+    config = config_of(kind, members=3)
+    policy = build_policy(config)
+    doubts = [policy.doubt(obs_of(config, seed)) for seed in range(5)]
+    assert doubts == [policy.doubt(obs_of(config, seed)) for seed in range(5)]
+    assert all(0.0 <= doubt <= math.log(3) for doubt in doubts)
+
+
+def test_a_dimension_that_nobody_moved_is_nothing_to_doubt() -> None:
+    config = config_of("moe", members=3)
+    policy, obs = build_policy(config), obs_of(config)
+    assert policy.doubt(obs) > 1e-3
+    policy.action_range.fit(torch.zeros(3, 2))
+    assert policy.doubt(obs) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_observation_that_a_recurrent_policy_has_just_acted_on_counts_once() -> None:
+    config = config_of("bc-rnn-gmm", chunk=10, members=2)
+    policy, before = build_policy(config), build_policy(config)
+    for each in (policy, before):
+        each.act(toy_obs(0), mode=0)
+    doubt = before.doubt(toy_obs(1))
+    policy.act(toy_obs(1), mode=0)
+    assert policy.doubt(toy_obs(1)) == pytest.approx(doubt, abs=1e-7)
+    assert policy.doubt(toy_obs(2)) != pytest.approx(before.doubt(toy_obs(2)), abs=1e-7)
 
 
 def test_a_recurrent_policy_remembers_until_told_to_forget() -> None:

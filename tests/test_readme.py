@@ -10,6 +10,7 @@ from command_lines import SUBCOMMANDS, commands_of
 
 from data.cli import _parse
 from data.schema import field_table
+from learn.gates import gate_table
 from teleop.bindings import control_table
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +19,7 @@ SHELL_LINES = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*
 COMMAND_LINES = [line for line in SHELL_LINES if line.startswith("python -m ")] + re.findall(r"`(python -m [^`]+)`", README)
 
 
-@pytest.mark.parametrize(("name", "table"), [("fields", field_table), ("controls", control_table)])
+@pytest.mark.parametrize(("name", "table"), [("fields", field_table), ("controls", control_table), ("gates", gate_table)])
 def test_a_generated_table_is_up_to_date(name: str, table: Callable[[], str]) -> None:
     (written,) = re.findall(rf"<!-- {name}:begin -->\n(.*?)\n<!-- {name}:end -->", README, re.DOTALL)
     assert written == table(), "run: make tables"

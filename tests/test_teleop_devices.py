@@ -281,7 +281,10 @@ def test_the_key_map_shown_is_the_key_map_used():
         key = pygame.key.key_code(names.get(binding.key, binding.key.lower()))
         assert BUTTON_KEYS[key] is binding.button
     used = {
-        k for _, keys, _ in (*STICK_HELP, *PILOT_HELP) for k in keys.replace("+", " ").split() if k not in ("any", "stick", "key", "(hold)")
+        k
+        for _, keys, _ in (*STICK_HELP, *PILOT_HELP)
+        for k in keys.replace("+", " ").split()
+        if k not in ("any", "stick", "key", "(hold)", "(tap)")
     }
     codes = {pygame.key.key_code(names.get(k, k.lower())) for k in used}
     assert codes <= set(AXIS_KEYS) | set(BUTTON_KEYS)

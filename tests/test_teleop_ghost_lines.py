@@ -87,7 +87,7 @@ def test_the_chosen_line_is_thicker_and_over_the_others() -> None:
     found = strokes([chosen, other], onto)
     assert [stroke.chosen for stroke in found] == [False, True]
     assert found[1].width > found[0].width
-    assert [stroke.words for stroke in found] == ["90 %", "20 %"]
+    assert [stroke.words for stroke in found] == ["90 % succeed", "20 % succeed"]
 
 
 def test_a_line_that_stands_still_is_a_dot_and_one_without_a_path_is_nothing() -> None:
@@ -164,8 +164,10 @@ def labelled(hud, line):
 def test_a_label_stands_beside_the_dot_and_says_how_likely_it_ends_well(hud) -> None:
     places = labelled(hud, straight((0.05, 0.0), 0.75))
     assert places.min() > 0
-    assert np.abs(places - [530, 360]).max() < 70
-    assert "75 %" in [words for name, (_, sheet) in hud._sheets.items() if "ghost" in name for words in words_of_sheet(sheet)]
+    away = np.abs(places - [530, 360]).max(axis=1)
+    assert away.min() < 20, "it begins beside the dot"
+    assert away.max() < 120, "and is as wide as its words"
+    assert "75 % succeed" in [words for name, (_, sheet) in hud._sheets.items() if "ghost" in name for words in words_of_sheet(sheet)]
 
 
 def words_of_sheet(sheet):

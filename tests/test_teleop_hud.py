@@ -16,9 +16,11 @@ from teleop.devices.profiles import PROFILES
 from teleop.hud import Hud
 from teleop.hud.labels import relabel
 from teleop.hud.panels import PHASE_LOOK, missing_modes
+from teleop.hud.shapes import BLUE
 from teleop.hud.strip import OUTCOME_COLOURS
 from teleop.mapping import ControlMode, Directions
-from teleop.screen import Kept, Status
+from teleop.pilot import Way
+from teleop.screen import Fact, Kept, Status
 from teleop.stick import Axis, Button
 
 SIZES = ((960, 720), (1280, 960), (1920, 1080))
@@ -31,6 +33,7 @@ MESSAGES = (
 )
 CALM = Readout(0.08, 0.0, 0.0, 0.21, 0.22)
 PLAN = {"left": 20, "right": 20, "over": 20}
+LEARNING = (Fact("success", "83 %", 0.83), Fact("interval", "71 … 91 %"), Fact("to 95 %", "about 4 min"), Fact("your time", "6.2 min"))
 KEPT = tuple(Kept(i, outcome, mode, np.zeros(3)) for i, (outcome, mode) in enumerate(itertools.product(Outcome, ("", "around the back"))))
 
 
@@ -46,7 +49,8 @@ def status(phase=Phase.HUMAN, **changes):
     facts = {
         "phase": phase, "device": XBOX, "env_id": "PandaLift-v0", "mode": "left", "episodes": 12, "wished": 50, "successes": 11,
         "steps": 34, "elapsed_s": 12.3, "late_ticks": 2, "success": False, "stick": REST, "camera": 0, "message": "",
-        "score": 0.137, "labels": 3 * piloted, "label_budget": 200 * piloted, "mode_names": MODE_TAGS, "redraw_hz": 60.0,
+        "score": 0.137, "labels": 3 * piloted, "label_budget": 200 * piloted, "labels_left": 197 * piloted, "mode_names": MODE_TAGS,
+        "redraw_hz": 60.0,
         "rewind": (30, 80) if phase is Phase.REWIND else None,
     }  # fmt: skip
     return Status(**(facts | changes))
@@ -213,6 +217,37 @@ def test_the_question_is_asked_and_how_doubtful_the_policy_is():
     text = " ".join(words_of(drawn(status(Phase.ASKING))[0], "headline"))
     assert "What would you do here?" in text
     assert "doubt 0.137 · labels 3, 197 left" in text
+
+
+def test_of_several_ways_it_is_said_how_to_choose():
+    text = " ".join(words_of(drawn(status(Phase.ASKING, ways=(Way(np.zeros(7)), Way(np.ones(7)))))[0], "headline"))
+    assert "A: the bold arrow, LB: the next one" in text
+
+
+def test_before_an_episode_one_is_told_what_it_is_for():
+    hud, _ = drawn(status(Phase.READY, invitation="from here it went wrong: show the way out"))
+    assert words_of(hud, "headline") == ["from here it went wrong: show the way out"]
+
+
+def test_who_was_handed_the_wheel_is_told_so():
+    hud, _ = drawn(status(handed_over=True, label_budget=200, labels=3, labels_left=197))
+    assert "You have the wheel until the policy takes it back." in words_of(hud, "headline")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_how_the_learning_goes_is_a_panel_with_bars(size):
+    hud, surface = drawn(status(Phase.POLICY, learning=LEARNING), size)
+    words = words_of(hud, "learning")
+    assert words[0] == "the policy"
+    assert [fact.value for fact in LEARNING] == words[2::2]
+    check_layout(hud, size)
+    blues = []
+    for share in (0.2, 0.8):
+        hud, surface = drawn(status(learning=(Fact("success", "83 %", share),)), size)
+        area = panel_of(hud, "learning").area
+        shown = pixels(surface)[area.top : area.bottom, area.left : area.right]
+        blues.append(int(np.all(shown == BLUE, axis=-1).sum()))
+    assert blues[1] > 3 * blues[0] > 0
 
 
 def test_a_solved_task_says_to_hold_still_and_how_long():

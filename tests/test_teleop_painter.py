@@ -12,8 +12,9 @@ from teleop.envs import make_plant
 from teleop.envs.probe import Probe
 from teleop.envs.render import FAST, LOOKS, PRETTY, project
 from teleop.envs.tasks.lift import HALF_M
-from teleop.hud.shapes import AMBER
+from teleop.hud.shapes import AMBER, BLUE
 from teleop.painter import ARROW_STEPS, CLOSE, Painter
+from teleop.pilot import Way
 from teleop.screen import Kept, Orbit
 
 SIZE = (960, 720)
@@ -102,7 +103,7 @@ def test_painting_changes_nothing_in_the_simulation(arm, painter):
     ends = tuple(Kept(i, Outcome.SUCCESS, "", state) for i, state in enumerate(states_of(arm, 3)))
     before = arm.sim_state().tobytes()
     for phase in Phase:
-        painter.paint(status(phase, kept=ends, orbit=TURNED, proposal=SIDEWAYS))
+        painter.paint(status(phase, kept=ends, orbit=TURNED, ways=(Way(SIDEWAYS),)))
     assert arm.sim_state().tobytes() == before
 
 
@@ -185,8 +186,8 @@ def test_an_episode_that_was_undone_and_recorded_again_gets_a_new_thumbnail(arm,
 
 @pytest.mark.parametrize("orbit", [Orbit(), Orbit(-30.0, 10.0)])
 def test_the_proposal_is_an_arrow_from_the_fingertips_along_the_proposed_motion(arm, painter, orbit):
-    calm = painted(painter, status(Phase.ASKING, proposal=None, orbit=orbit))
-    asking = painted(painter, status(Phase.ASKING, proposal=SIDEWAYS, orbit=orbit))
+    calm = painted(painter, status(Phase.ASKING, ways=(), orbit=orbit))
+    asking = painted(painter, status(Phase.ASKING, ways=(Way(SIDEWAYS),), orbit=orbit))
     changed = np.argwhere(np.any(calm != asking, axis=-1))
     start, end = (project(arm.model, arm.data, "front", np.add(arm.tcp_pos_m, [0, y, 0]), SIZE, orbit) for y in (0.0, ARROW_STEPS * 0.025))
     assert end[0] > start[0] + 30, "+y is to the right of who faces the robot"
@@ -195,9 +196,22 @@ def test_the_proposal_is_an_arrow_from_the_fingertips_along_the_proposed_motion(
     assert int(np.all(asking == AMBER, axis=-1).sum()) > int(np.all(calm == AMBER, axis=-1).sum()) + 200
 
 
+def test_each_way_is_an_arrow_in_its_colour_the_chosen_one_fatter(painter):
+    other = np.array([0, -0.5, 0, 0, 0, 0, -1], np.float32)
+    ways = (Way(SIDEWAYS, 0.6), Way(other, 0.4))
+    area = {}
+    for chosen in (0, 1):
+        shown = painted(painter, status(Phase.ASKING, ways=ways, chosen=chosen))
+        area[chosen] = [int(np.all(part(shown, MIDDLE) == colour, axis=-1).sum()) for colour in (AMBER, BLUE)]
+    assert area[0][0] > area[1][0] > 0
+    assert area[1][1] > area[0][1] > 0
+    tags = {name: sheet.texts[0][0] for name, (_, sheet) in painter.hud._sheets.items() if name.startswith("tag: way")}
+    assert tags == {"tag: way 0": "60 % likely", "tag: way 1": "40 % likely"}
+
+
 @pytest.mark.parametrize("phase", [Phase.READY, Phase.HUMAN, Phase.POLICY, Phase.PAUSED])
 def test_there_is_no_arrow_unless_the_policy_asks(painter, phase):
-    images = [part(painted(painter, status(phase, proposal=p)), MIDDLE) for p in (SIDEWAYS, None)]
+    images = [part(painted(painter, status(phase, ways=ways)), MIDDLE) for ways in ((Way(SIDEWAYS),), ())]
     np.testing.assert_array_equal(*images)
 
 

@@ -30,6 +30,7 @@ TABLE = {
     Cue.LET_GO:       (R, D, P, A, Z, Q, W),
     Cue.ASK:          (R, H, A, A, Z, Q, W),
     Cue.ANSWER:       (R, H, P, P, Z, Q, W),
+    Cue.HAND_OVER:    (R, H, P, H, Z, Q, W),
     Cue.REWIND:       (R, W, W, W, W, Q, W),
     Cue.RELEASE:      (R, H, P, A, Z, Q, D),
 }  # fmt: skip

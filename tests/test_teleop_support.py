@@ -18,7 +18,7 @@ from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Plant
 from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
-from teleop.pilot import Pilot
+from teleop.pilot import Pilot, Way
 from teleop.recorder import Recorder
 from teleop.screen import Status
 from teleop.scribe import InlineScribe
@@ -88,9 +88,11 @@ class Memory:
 
 @dataclass
 class Always:
-    """A policy with one idea."""
+    """A policy with one idea, that knows of others."""
 
     action: Sequence[float] = (0.2, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+    others: tuple[Sequence[float], ...] = ()
+    taken: list[int] = field(default_factory=list)
 
     def begin(self, seed: int) -> None:
         pass
@@ -101,6 +103,12 @@ class Always:
     def act(self, obs: Any) -> np.ndarray:
         return np.array([self.action], np.float32)
 
+    def ways(self, obs: Any) -> tuple[Way, ...]:
+        return tuple(Way(np.array(action, np.float32), 1.0 / (1 + len(self.others))) for action in (self.action, *self.others))
+
+    def take(self, way: int) -> None:
+        self.taken.append(way)
+
 
 @dataclass
 class AskAt:
@@ -108,6 +116,8 @@ class AskAt:
 
     states: tuple[int, ...] | None = None
     seen: int = 0
+    hands_over: bool = False
+    back_after: int = 0
 
     def score(self, obs: Any) -> float:
         self.seen += 1
@@ -115,6 +125,10 @@ class AskAt:
 
     def asks(self, score: float) -> bool:
         return self.states is None or int(score) in self.states
+
+    def hands_back(self, score: float, meant: Any, proposal: Any) -> bool:
+        self.back_after -= 1
+        return self.back_after < 0
 
 
 def loop_of(
@@ -126,6 +140,7 @@ def loop_of(
     pilot: Pilot | None = None,
     env_id: str = REACH,
     env_kwargs: dict[str, Any] | None = None,
+    **hooks: Any,
 ) -> tuple[Loop, Session, Memory]:
     """THE loop on simulated time over a session in `folder`."""
     session, memory = Session.create(folder), Memory()
@@ -133,7 +148,7 @@ def loop_of(
     facts = {"env_id": env_id, "env_kwargs": env_kwargs or {}, "operator": device.name, "clock": "simulated", "settings": settings}
     scribe = InlineScribe(session)
     recorder = Recorder(session, arm, facts, scribe)
-    loop = Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot)
+    loop = Loop(env, arm, device, memory, SimulatedClock(PERIOD_S), recorder, config or LoopConfig(), pilot, **hooks)
     weakref.finalize(loop, scribe._journal.close)  # for tests that tick it a few times only
     return loop, session, memory
 

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from data.cli import run_command
 from learn.checkpoint import load_policy
 from learn.commands import COMMANDS as LEARN
-from learn.dagger import read_rounds
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
+from learn.rounds import read_rounds
 from teleop.commands import COMMANDS as TELEOP
 
 EPISODES, EVALUATION_EPISODES, WORKERS = 50, 100, 2

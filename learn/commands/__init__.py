@@ -7,9 +7,22 @@ from learn.commands.calibrate import Calibrate
 from learn.commands.dagger import Dagger
 from learn.commands.evaluate import Compare, Evaluate
 from learn.commands.inverse import Label, Pretrain, TrainInverse
+from learn.commands.propagate import Propagate
 from learn.commands.train import Train
 
-__all__ = ["COMMANDS", "Calibrate", "Compare", "Dagger", "Evaluate", "Label", "Pretrain", "Train", "TrainInverse", "commands_for"]
+__all__ = [
+    "COMMANDS",
+    "Calibrate",
+    "Compare",
+    "Dagger",
+    "Evaluate",
+    "Label",
+    "Pretrain",
+    "Propagate",
+    "Train",
+    "TrainInverse",
+    "commands_for",
+]
 
 # `python -m learn NAME`; a new command (export, study) is one more line here.
 COMMANDS: dict[str, type] = {
@@ -20,6 +33,7 @@ COMMANDS: dict[str, type] = {
     "dagger": Dagger,
     "pretrain": Pretrain,
     "label": Label,
+    "propagate": Propagate,
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -12,11 +12,12 @@ from rich.progress import Progress
 
 from data.cli import SESSION, print_json
 from data.errors import UserError
-from data.schema import Source
 from data.session import Session
-from learn.dagger import DaggerConfig, OnRollout, Round, run_dagger
+from learn.dagger import ROUNDS_NAME, DaggerConfig, OnRollout, run_dagger
 from learn.policies import PolicyKind
+from learn.rounds import ROUND_HEADING, Round, read_rounds, round_line, status_lines
 from learn.train import TrainConfig
+from learn.weights import Weighting
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.commands import operator_with
 from teleop.devices import DeviceName
@@ -46,12 +47,22 @@ class Dagger:
     seed: int = 0
     skill: float = 1.0
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
+    weights: Weighting = "uniform"
+    """how often each step is learned from (see train --help)"""
+    resume: bool = False
+    """go on where MODEL_DIR stopped; without it too, but this refuses a folder in which nothing was begun"""
+    status: bool = False
+    """only say how far MODEL_DIR is: rounds, data, promotions"""
     config: Annotated[DaggerConfig, tyro.conf.arg(name="")] = field(default_factory=DaggerConfig)
     json: bool = False
     """the last line of output is one JSON object"""
 
     def run(self) -> int:
         session = Session.open(self.session)
+        if self.status:
+            return self._status(session)
+        if self.resume and not (self.out / ROUNDS_NAME).exists():
+            raise UserError(f"--resume: nothing was begun in {self.out}; give the folder of an earlier run, or leave --resume out")
         meta = session.env_of()
         cockpit_config = CockpitConfig(
             env_id=meta.env_id,
@@ -60,31 +71,31 @@ class Dagger:
             headless=self.headless,
             seed=self.seed,
             max_seconds=longest_evaluation_s(meta.env_id, meta.env_kwargs),
-            operator=operator_with(self.skill),
+            operator=replace(operator_with(self.skill), supervises=self.config.gate.kind == "human"),
         )
-        training = TrainConfig(policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device)
+        training = TrainConfig(
+            policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device, weights=self.weights
+        )
         config = replace(self.config, train=training)
         with session.claim(), open_cockpit(cockpit_config) as cockpit:
             print(cockpit.why)
-            if config.gate == "human" and cockpit.device.source is Source.SCRIPTED:
-                raise UserError("--gate human waits for a person to take over; with --device scripted use --gate ensemble or every-step")
             print(ROUND_HEADING)
             with _rollout_bar(config) as on_rollout:
-                rounds = run_dagger(session, cockpit, config, self.out, lambda r: print(_round_line(r)), on_rollout)
+                rounds = run_dagger(session, cockpit, config, self.out, lambda r: print(round_line(r)), on_rollout)
         print(f"policy, curve and log in {self.out}; next: python -m learn evaluate {self.out}")
         if self.json:
-            print_json({"env": meta.env_id, "policy": self.policy, "gate": config.gate, "rounds": [asdict(r) for r in rounds]})
+            print_json(self._summary(meta.env_id, rounds))
         return 0
 
+    def _status(self, session: Session) -> int:
+        for line in status_lines(self.out, session, self.config.rounds, self.config.episodes):
+            print(line)
+        if self.json:
+            print_json(self._summary(session.env_of().env_id, read_rounds(self.out)))
+        return 0
 
-ROUND_HEADING = "round  labels  in all  asked  wished  success  95 % interval"
-
-
-def _round_line(r: Round) -> str:
-    asked = f"{100 * r.asked_share:4.0f} %  {100 * r.wished_share:4.0f} %" if r.number else "     -       -"
-    interval = f"{100 * r.ci_low:3.0f} … {100 * r.ci_high:3.0f} %"
-    counts = f"{r.number:5d}  {r.labels:6d}  {r.total_labels:6d}"
-    return f"{counts}  {asked}  {100 * r.success_rate:5.0f} %  {interval} (n = {r.evaluation_episodes})"
+    def _summary(self, env_id: str, rounds: list[Round]) -> dict[str, Any]:
+        return {"env": env_id, "policy": self.policy, "gate": self.config.gate.kind, "rounds": [asdict(r) for r in rounds]}
 
 
 @contextmanager

@@ -1,13 +1,10 @@
 """The ghost service: ghosts found in a process of their own, so that the loop that drives never waits for them."""
 
 import contextlib
-import multiprocessing
-import multiprocessing.context
-import multiprocessing.resource_tracker
 import queue
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from data.cores import DeafContext
 from data.errors import UserError
 from learn.futures.future import Futures
 from learn.futures.ghosts import Ghost, GhostConfig, Paused, unfolding
@@ -44,11 +42,10 @@ class GhostService:
 
     def __init__(self, policy: Policy, env_id: str, env_kwargs: Mapping[str, Any], config: GhostConfig | None = None) -> None:
         seat = _Seat(env_id, dict(env_kwargs), config or GhostConfig())
-        context = multiprocessing.get_context("spawn")
+        context = DeafContext()  # Ctrl-C is the loop's business
         self._conn, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, seat), name="ghosts", daemon=True)
-        with _unheard_interrupts():
-            self._process.start()
+        self._process.start()
         theirs.close()
         self._number, self._ended = 0, False
         self._outbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
@@ -117,20 +114,6 @@ class _Request:
 
 
 _Message = _Request | PackedPolicy | None
-
-
-@contextlib.contextmanager
-def _unheard_interrupts() -> Iterator[None]:
-    """A process that is started inside is deaf to Ctrl-C: its imports would answer with a traceback."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    multiprocessing.resource_tracker.ensure_running()  # whose start would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # -- in the process ----------------------------------------------------------------------------------------------------

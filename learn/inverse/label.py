@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,17 @@ from numpy.typing import NDArray
 from data.catalog import Row
 from data.episode import Array, Episode
 from data.episode_file import read_episode
-from data.errors import DamagedError, UserError
-from data.files import replace_file
-from data.hdf5 import DAMAGE, image_of, in_memory, read_array
+from data.errors import UserError
 from data.migrate import uid_from_content
 from data.schema import SCHEMA_VERSION, STEP_FIELDS, Phase, Source
 from data.session import Session
+from learn.columns import read_columns, write_columns
 from learn.dataset import Floats
 from learn.inverse.checkpoint import InverseCheckpoint, load_inverse
 from learn.inverse.motion import Recording, hide_actions, recordings
-from learn.inverse.verify import Ruler, Verified, Verifier
+from learn.inverse.verify import Ruler, Verified, Verifier, check_states, open_plant
 from learn.threads import torch_threads
 from learn.weights import LABELLED_BY
-from teleop.envs import make_plant
-from teleop.envs.plant import Plant
 
 LABELS_NAME = "labels"
 COLUMNS = ("actions", "residual", "error_m", "accepted", "first_residual", "std")
@@ -116,12 +113,7 @@ def count_missing(source: Session, model_dir: Path, out: Path, config: LabelConf
 
 def read_verified(session: Session, number: int) -> Verified:
     """What verification found of an episode of a labelled session; raises DamagedError where that cannot be read."""
-    path = _sidecar(session, number)
-    try:
-        with in_memory(path) as file:
-            columns: dict[str, Any] = {name: read_array(file, name) for name in COLUMNS}
-    except DAMAGE as error:
-        raise DamagedError(f"{path} cannot be read ({' '.join(str(error).split())}); label the session again") from error
+    columns = read_columns(_sidecar(session, number), COLUMNS, "label the session again")
     return Verified(**{**columns, "accepted": columns["accepted"].astype(bool)})
 
 
@@ -166,13 +158,7 @@ def _check_model(checkpoint: InverseCheckpoint, source: Session, row: Row) -> No
 
 @contextmanager
 def _verifier(checkpoint: InverseCheckpoint, row: Row, ruler: Ruler, config: LabelConfig) -> Iterator[Verifier]:
-    kwargs = {key: value for key, value in row.env_kwargs.items() if key not in ("cameras", "image_size")}
-    env, plant = make_plant(row.env_id, kwargs)
-    with closing(env):
-        env.reset(seed=0)
-        width = env.action_space.shape
-        if not plant.can_restore:
-            raise UserError(f"{row.env_id} cannot be put into a recorded state, so no label could be verified; label simulations of MuJoCo")
+    with open_plant(row.env_id, row.env_kwargs) as (plant, width):
         if width != (checkpoint.model.config.action_dim,):
             raise UserError(f"the model gives {checkpoint.model.config.action_dim} numbers, {row.env_id} takes {width}; train one for it")
         moved = (checkpoint.model.action_range.reach > 0.0).numpy()
@@ -183,21 +169,10 @@ def _verifier(checkpoint: InverseCheckpoint, row: Row, ruler: Ruler, config: Lab
 
 
 def _label_one(checkpoint: InverseCheckpoint, verifier: Verifier, recording: Recording, number: int) -> Verified:
-    _check_states(verifier.plant, recording, number)
+    check_states(verifier.plant, recording.sim_state, recording.meta.env_id, number)
     states = torch.from_numpy(recording.flat(checkpoint.model.config.obs_keys))
     actions, std = checkpoint.model.infer_episode(states)
     return verifier.verify(recording, actions.numpy(), std.numpy())
-
-
-def _check_states(plant: Plant, recording: Recording, number: int) -> None:
-    stored, here = recording.sim_state.shape[1:], plant.sim_state().shape
-    if stored == (0,):
-        raise UserError(f"episode {number} has no simulator states, so no label could be verified; imported ones have none: leave them out")
-    if stored != here:
-        raise UserError(
-            f"episode {number} has simulator states of {stored} numbers and {recording.meta.env_id} here has {here}; "
-            "it was recorded with another version of the environment or of MuJoCo"
-        )
 
 
 def _settings(checkpoint: InverseCheckpoint, config: LabelConfig, verified: Verified) -> dict[str, Any]:
@@ -249,15 +224,7 @@ def _sidecar(session: Session, number: int) -> Path:
 def _keep(target: Session, episode: Episode, verified: Verified) -> None:
     """First what was found, then the episode: whoever is killed between the two does this one again."""
     number = target.next_number()
-    path = _sidecar(target, number)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with in_memory() as file:
-            for name in COLUMNS:
-                file.create_dataset(name, data=getattr(verified, name))
-            replace_file(path, image_of(file))
-    except OSError as error:
-        raise UserError(f"{path} could not be written ({error}); free some space and give the same command again") from error
+    write_columns(_sidecar(target, number), {name: getattr(verified, name) for name in COLUMNS})
     target.append(episode, number)
 
 

@@ -83,6 +83,11 @@ class Cvae(Head):
         means = torch.stack([net(f.repeat_interleave(SAMPLES, dim=0), s.flatten(0, 1))[:, 0].view(*count, -1) for net, f, s in each])
         return Prediction(torch.full(means.shape[:3], -math.log(SAMPLES), device=means.device), means)
 
+    def outlook(self, features: Tensor) -> Prediction:
+        """Of the style it drives with."""
+        means = self.chunks(features, Noise())[:, :, :1]
+        return Prediction(means.new_zeros(means.shape[:3]), means)
+
     def proposals(self, features: Tensor) -> Proposals:
         chunks = self.chunks(features, Noise())
         return Proposals(chunks, chunks.new_ones(chunks.shape[:2]))

@@ -14,8 +14,10 @@ from learn.policies.noise import Noise
 
 PREDICTED = 64  # chunks drawn to say what the next action may be
 SAMPLES = 16  # chunks drawn to see which ways there are
+GLANCED, GLANCE_STEPS = 8, 3  # chunks drawn, in so many steps, to say what the next action may be at every tick
 SAME_WAY = 0.35  # chunks that differ less (root mean square, of a half range) are one way
 TIME_SCALE = 1000.0
+JUDGED = 16  # draws of noise and τ that a chunk's own loss is the mean of
 PATCH = 2  # steps in a token, as in DiT: half the work
 
 
@@ -70,11 +72,11 @@ class Flow(Head):
         velocity = torch.stack([net(x, t, cast(Velocity, net).sight(seen)) for net, x, t, seen in each])
         return lesson.per_window((velocity - (lesson.target - start)).square())
 
-    def grow(self, features: Tensor, start: Tensor) -> Tensor:
-        """(K, B, C, A) the chunks that noise (K, B, C, A) becomes."""
-        steps = self.config.integration_steps
+    def grow(self, features: Tensor, start: Tensor, steps: int | None = None) -> Tensor:
+        """(K, B, C, A) the chunks that noise (K, B, C, A) becomes, in `integration_steps` where not said otherwise."""
+        steps = steps or self.config.integration_steps
         grown = []
-        for net, f, x in zip(self.nets, features, start, strict=True):
+        for net, f, x in zip(self.nets, features, start, strict=False):  # of as many members as there are features
             sight = cast(Velocity, net).sight(f)
             for k in range(steps):
                 x = x + net(x, torch.full((len(x),), k / steps, device=x.device), sight) / steps
@@ -88,10 +90,17 @@ class Flow(Head):
         shape = (*features.shape[:2], self.config.chunk, self.config.action_dim)
         return self.grow(features, noise.normal(shape, features.device))
 
-    def samples(self, features: Tensor, count: int, noise: Noise) -> Tensor:
+    def first_chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
+        """Grown for the first member alone: the others' would only cost time."""
+        if mode is not None:
+            return self.chunks(features, noise, mode)[0]
+        shape = (*features.shape[:2], self.config.chunk, self.config.action_dim)
+        return self.grow(features[:1], noise.normal(shape, features.device)[:1])[0]
+
+    def samples(self, features: Tensor, count: int, noise: Noise, steps: int | None = None) -> Tensor:
         """(K, count, C, A) chunks for one observation (K, 1, F), from the same noise for each member."""
         start = noise.normal((1, count, self.config.chunk, self.config.action_dim), features.device)
-        return self.grow(features.expand(-1, count, -1), start.expand(self.config.members, -1, -1, -1))
+        return self.grow(features.expand(-1, count, -1), start.expand(self.config.members, -1, -1, -1), steps)
 
     def predict(self, features: Tensor, noise: Noise) -> Prediction:
         """Of chunks drawn."""
@@ -99,6 +108,28 @@ class Flow(Head):
         start = noise.normal((members, batch * PREDICTED, self.config.chunk, self.config.action_dim), features.device)
         means = self.grow(features.repeat_interleave(PREDICTED, dim=1), start)[:, :, 0].view(members, batch, PREDICTED, -1)
         return Prediction(torch.full(means.shape[:3], -math.log(PREDICTED), device=means.device), means)
+
+    @torch.no_grad()
+    def surprise(self, features: Tensor) -> Tensor:
+        """(B,) the first member's own loss at the chunk it would go, for features (B, F): high where it was not trained.
+
+        The mean over JUDGED draws, always the same, weighted by τ²: that makes of the velocity's error the noise's, which is
+        what a diffusion policy's loss measures. Unweighted it is high at every fork, since at τ near 0 no way is chosen yet.
+        """
+        noise, shape, net = Noise(), (self.config.chunk, self.config.action_dim), cast(Velocity, self.nets[0])
+        start, drawn = (noise.normal((1, count, *shape), features.device) for count in (1, JUDGED))
+        chunk = self.grow(features.unsqueeze(0), start.expand(1, len(features), -1, -1))[0].unsqueeze(1)
+        tau = (torch.arange(JUDGED, device=features.device) + 0.5) / JUDGED
+        mixed = torch.lerp(drawn, chunk, tau[:, None, None]).flatten(0, 1)
+        sight = net.sight(features).repeat_interleave(JUDGED, dim=0)
+        velocity = net(mixed, tau.repeat(len(features)), sight).view(len(features), JUDGED, *shape)
+        error = (velocity - (chunk - drawn)).square().mean(dim=(2, 3))
+        return cast(Tensor, error @ (tau.square() / tau.square().sum()))
+
+    def outlook(self, features: Tensor) -> Prediction:
+        """Of fewer chunks, drawn alike for each member: members that agree give the same ones. SAME_WAY is their spread."""
+        means = self.samples(features, GLANCED, Noise(), min(GLANCE_STEPS, self.config.integration_steps))[:, None, :, 0]
+        return Prediction(torch.full(means.shape[:3], -math.log(GLANCED), device=means.device), means, torch.full_like(means, SAME_WAY))
 
     def proposals(self, features: Tensor) -> Proposals:
         """Samples, alike ones together: a way is its middle sample, with the share that is like it."""

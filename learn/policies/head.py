@@ -63,6 +63,10 @@ class Head(nn.Module, ABC):
     def chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
         """A chunk (K, B, C, A) for each row; with `mode`, which indexes `proposals`, that way."""
 
+    def first_chunks(self, features: Tensor, noise: Noise, mode: int | None = None) -> Tensor:
+        """(B, C, A) of `chunks` the first member's."""
+        return self.chunks(features, noise, mode)[0]
+
     @abstractmethod
     def proposals(self, features: Tensor) -> Proposals:
         """All ways to go on from one observation's features (K, 1, F)."""
@@ -70,6 +74,10 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def predict(self, features: Tensor, noise: Noise) -> Prediction:
         """What the next action may be, for each row of features as `chunks` takes them."""
+
+    def outlook(self, features: Tensor) -> Prediction:
+        """What the next action may be here and now, from one observation's features (K, 1, F); always the same draws."""
+        return self.predict(features, Noise())
 
     def attend(self, state: Tensor, episodes: Tensor) -> None:
         """Training begins; row i of the data has the normalised state `state[i]` (N, D) and belongs to episode `episodes[i]`."""

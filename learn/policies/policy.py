@@ -1,6 +1,5 @@
 """Policy: from an observation to a chunk of actions in [-1, 1]."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -12,9 +11,10 @@ from torch import Tensor, nn
 
 from learn.policies.config import HeadKind, PolicyConfig
 from learn.policies.cvae import Cvae
+from learn.policies.doubt import mutual_information, spread
 from learn.policies.encoder import Encoder, Seen
 from learn.policies.flow import Flow
-from learn.policies.head import Head, Lesson, Proposals
+from learn.policies.head import Head, Lesson, Prediction, Proposals
 from learn.policies.mixture import Mixture
 from learn.policies.noise import Noise
 from learn.policies.normalize import ActionRange
@@ -83,8 +83,10 @@ class Policy(nn.Module):
     def act_batch(self, seen: Seen, noise: Noise | None = None, mode: int | None = None) -> Tensor:
         """Chunks (B, C, A) for observations (B, …): the members' mean where that makes sense, else the first member's."""
         features = self.encoder(seen.expand(self.config.members, len(seen.state)))
-        chunks = self.head.chunks(features, noise or Noise(), mode)
-        return self.action_range.from_unit(chunks.mean(dim=0) if self.head.averages else chunks[0])
+        noise = noise or Noise()
+        averages = self.head.averages
+        chunks = self.head.chunks(features, noise, mode).mean(dim=0) if averages else self.head.first_chunks(features, noise, mode)
+        return self.action_range.from_unit(chunks)
 
     def act(self, obs: Observation, mode: int | None = None, noise: Noise | None = None) -> Chunk:
         """The action chunk (chunk, A) in [-1, 1] for one observation; `mode` indexes `modes`, None is the policy's choice.
@@ -109,14 +111,30 @@ class Policy(nn.Module):
         return self.head.proposals(self.encoder(self.see(obs).expand(self.config.members, 1)))
 
     def doubt(self, obs: Observation) -> float:
-        """How far the members disagree about the ways to go on (root mean square over a chunk's actions); 0 for one member.
+        """How far the members are from one mind about the next action; 0 for one member.
 
-        Where all members see the same ways it is small, however different these are: a fork is no doubt. For regression
-        it is the standard deviation between members, as in EnsembleDAgger (Menda et al. 2019).
+        Where they are averaged, the standard deviation between their actions (root mean square), as in EnsembleDAgger (Menda et
+        al. 2019). Otherwise nats of `mutual_information`, at most the log of their number: a fork that all know is no doubt.
         """
-        found = self.proposals(obs)
-        chunks = self.action_range.from_unit(found.chunks)
-        return math.sqrt(max(0.0, disagreement(chunks, found.weights)))
+        return 0.0 if self.config.members == 1 else self.doubt_in(self.outlook(self.features(obs)))
+
+    @torch.no_grad()
+    def features(self, obs: Observation) -> Tensor:
+        """(1, F) what the encoder makes of one observation."""
+        return cast(Tensor, self.encoder(self.see(obs)))
+
+    @torch.no_grad()
+    def outlook(self, features: Tensor) -> Prediction:
+        """What the next action may be, of one observation's features (1, F); always the same draws."""
+        return self.head.outlook(features.expand(self.config.members, 1, -1))
+
+    def doubt_in(self, found: Prediction) -> float:
+        """`doubt` of an outlook."""
+        if self.head.averages:
+            return spread(self.action_range.from_unit(found.means))
+        assert found.scales is not None
+        moved = self.action_range.reach > 0.0
+        return mutual_information(Prediction(found.log_weights, found.means[..., moved], found.scales[..., moved]))
 
     def forget(self) -> None:
         """An episode begins; only recurrent policies remember any."""
@@ -128,17 +146,6 @@ class Policy(nn.Module):
         state = torch.from_numpy(np.concatenate(parts) if parts else np.empty(0, np.float32)).unsqueeze(0)
         images = {key: torch.from_numpy(np.ascontiguousarray(obs[key])).unsqueeze(0) for key in self.config.image_keys}
         return Seen(state, images).to(self.action_range.middle.device)
-
-
-def disagreement(chunks: Tensor, weights: Tensor) -> float:
-    """Half the mean square distance from a member's ways (K, M, C, A) with weights (K, M) to the nearest of another's."""
-    members, ways = weights.shape
-    flat = chunks.reshape(members * ways, -1)
-    apart = (torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").square() / flat.shape[1]).view(
-        members, ways, members, ways
-    )
-    apart = apart.masked_fill((weights < 0.5 / ways).view(1, 1, members, ways), torch.inf)
-    return float((apart.amin(dim=-1) * weights.unsqueeze(-1)).sum(dim=1).mean() / 2)
 
 
 def build_policy(config: PolicyConfig, seed: int = 0, make: Callable[[PolicyConfig], Policy] = Policy) -> Policy:

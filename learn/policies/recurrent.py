@@ -33,6 +33,8 @@ class Recurrent(Head):
 
     def forget(self) -> None:
         self.memory: list[State | None] = [None] * self.config.members
+        self.before: list[State | None] = [None] * self.config.members
+        self.newest: Tensor | None = None
         self.age = 0
 
     def mixture(self, hidden: Tensor, member: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,6 +58,7 @@ class Recurrent(Head):
         if self.age == self.config.chunk:
             self.forget()
         self.age += 1
+        self.before, self.newest = list(self.memory), features
         actions = []
         for k, seen in enumerate(features):
             out, self.memory[k] = self.lstms[k](seen.unsqueeze(1), self.memory[k])
@@ -73,12 +76,22 @@ class Recurrent(Head):
         found = [self.mixture(lstm(seen)[0][:, -1], k) for k, (lstm, seen) in enumerate(zip(self.lstms, features, strict=True))]
         return Prediction(*(torch.stack(part) for part in zip(*found, strict=True)))
 
+    def outlook(self, features: Tensor) -> Prediction:
+        """Of one observation after those that are remembered."""
+        found = self._look_ahead(features)
+        return Prediction(*(torch.stack(part) for part in zip(*found, strict=True)))
+
     def proposals(self, features: Tensor) -> Proposals:
         """The Gaussians' means; the observation is not remembered."""
-        chunks, weights = [], []
-        for k, seen in enumerate(features):
-            out, _ = self.lstms[k](seen.unsqueeze(1), self.memory[k] if self.age < self.config.chunk else None)
-            log_weights, means, _ = self.mixture(out[:, 0], k)
-            chunks.append(means[0].unsqueeze(1))
-            weights.append(log_weights[0].exp())
+        found = self._look_ahead(features)
+        chunks, weights = [means[0].unsqueeze(1) for _, means, _ in found], [log_weights[0].exp() for log_weights, _, _ in found]
         return Proposals(torch.stack(chunks), torch.stack(weights))
+
+    def _look_ahead(self, features: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Each member's mixture (1, …) of the next action; an observation (K, 1, F) that was just acted on counts once."""
+        if self.newest is not None and torch.equal(features, self.newest):
+            memory = self.before
+        else:
+            memory = self.memory if self.age < self.config.chunk else [None] * len(self.memory)
+        looks = [lstm(seen.unsqueeze(1), kept)[0] for lstm, seen, kept in zip(self.lstms, features, memory, strict=True)]
+        return [self.mixture(out[:, 0], k) for k, out in enumerate(looks)]

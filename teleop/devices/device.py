@@ -15,7 +15,9 @@ from teleop.stick import Stick
 class View:
     """What the one at the sticks can see of the loop; the scripted operator reads it, hardware does not need it.
 
-    `mode` is the behaviour mode asked for, `seed` the scene's.
+    `mode` is the behaviour mode asked for, `seed` the scene's. `proposal` (A,) is what the policy asks about, would do now, or,
+    while somebody else drives, would do instead; None without a policy. `handed_over`: a gate has given the wheel to the
+    person, who drives without holding RB until it takes it back.
     """
 
     phase: Phase = Phase.READY
@@ -24,6 +26,7 @@ class View:
     heading_deg: float = 180.0
     mode: str = ""
     seed: int = 0
+    handed_over: bool = False
 
 
 @dataclass(frozen=True)

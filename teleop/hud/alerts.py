@@ -14,9 +14,14 @@ HARD_N = 15.0  # pushing on the table this hard is no accident of contact
 def headline_facts(status: Status, readout: Readout) -> tuple[str, str, Colour] | None:
     """One line that matters now, a second one, and a colour: the question, the edge, the force."""
     if status.phase is Phase.ASKING:
-        left = status.label_budget - status.labels
         doubt = f"doubt {status.score:.3f} · " if isfinite(status.score) else ""
-        return "What would you do here? The arrow is the policy's idea.", f"{doubt}labels {status.labels}, {left} left", AMBER
+        several = len(status.ways) > 1
+        words = "Which way? A: the bold arrow, LB: the next one." if several else "What would you do here? The arrow is the policy's idea."
+        return words, f"{doubt}labels {status.labels}, {status.labels_left} left", AMBER
+    if status.phase is Phase.READY and status.invitation:
+        return status.invitation, "", BLUE
+    if status.phase is Phase.HUMAN and status.handed_over:
+        return "You have the wheel until the policy takes it back.", f"labels {status.labels}, {status.labels_left} left", AMBER
     if status.phase in (Phase.HUMAN, Phase.POLICY) and readout.push_n >= HARD_N:
         return f"pushing hard: {readout.push_n:.0f} N", "", RED
     if status.phase in (Phase.HUMAN, Phase.POLICY) and readout.edges:

@@ -14,7 +14,7 @@ from teleop.hud.shapes import DARK, INK, Colour
 EDGE = 1.5  # how much wider the dark line below each is, on each side, at 720 lines
 HEART = 0.42  # of the chosen one's dot
 FINER = 3
-ROOM = (140, 20)  # a label, a dot and a label
+ROOM = (230, 20)  # a label, a dot and a label
 
 
 def draw_ghosts(hud: Hud, surface: pygame.Surface, lines: Sequence[GhostLine], pixels: Pixels) -> tuple[Stroke, ...]:

@@ -11,7 +11,7 @@ from teleop.aids import Readout
 from teleop.hud import alerts, panels, shapes, strip
 from teleop.hud.labels import KEYBOARD
 from teleop.hud.pad import PadPicture, mode_words
-from teleop.hud.shapes import AMBER, DARK, INK
+from teleop.hud.shapes import AMBER, DARK, INK, Colour
 from teleop.hud.sheet import LINES, Sheet, Type
 from teleop.screen import Status
 from teleop.stick import AXES
@@ -77,7 +77,7 @@ class Hud:
         self._place("bar", self._sheet("bar", facts, lambda: panels.draw_bar(self.type, self.width, *facts)), 0, 0)
 
     def _left_column(self, status: Status, readout: Readout) -> float:
-        """The gripper and the modes, from the bar down; gives the column's right end."""
+        """The gripper, the modes and the learning, from the bar down; gives the column's right end."""
         y = panels.BAR_HEIGHT + MARGIN
         gauges = panels.gripper_facts(status, readout)
         if gauges:
@@ -88,6 +88,10 @@ class Hud:
         if rows:
             modes = self._sheet("modes", rows, lambda: panels.draw_modes(self.type, rows))
             self._place("modes", modes, MARGIN, y)
+            y += modes.height + MARGIN
+        if status.learning:
+            facts = status.learning
+            self._place("learning", self._sheet("learning", facts, lambda: panels.draw_learning(self.type, facts)), MARGIN, y)
         return MARGIN + panels.LEFT_WIDTH
 
     def _keymap(self, status: Status) -> float:
@@ -165,10 +169,10 @@ class Hud:
 
     # -- over the picture ------------------------------------------------------------------------------------------
 
-    def draw_arrow(self, surface: pygame.Surface, start: Point, end: Point) -> None:
-        """A fat arrow in pixels; a dot when it has no length."""
+    def draw_arrow(self, surface: pygame.Surface, start: Point, end: Point, ink: Colour = AMBER, *, bold: bool = True) -> None:
+        """An arrow in pixels, fat where it is `bold`; a dot when it has no length."""
         shaft, scale = pygame.Vector2(end) - pygame.Vector2(start), self.type.scale
-        for colour, width in ((DARK, 5 * scale), (AMBER, 2 * scale)):
+        for colour, width in ((DARK, (5 if bold else 2.5) * scale), (ink, (2 if bold else 0.8) * scale)):
             pygame.draw.circle(surface, colour, start, 5 * scale + width)
             if shaft.length() > ARROW_HEAD * scale:
                 along = shaft.normalize()

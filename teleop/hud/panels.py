@@ -10,7 +10,7 @@ from teleop.hud.alerts import HARD_N
 from teleop.hud.labels import relabel
 from teleop.hud.shapes import AMBER, BLUE, DARK, DIM, EDGE, GREEN, GREY, INK, RED, VIOLET, Colour
 from teleop.hud.sheet import Sheet, Type
-from teleop.screen import Status
+from teleop.screen import Fact, Status
 from teleop.stick import Button
 
 PHASE_LOOK: dict[Phase, tuple[str, Colour]] = {
@@ -115,7 +115,7 @@ def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
     if phase is Phase.REWIND:
         bound.insert(0, ("LT (hold)", "Z (hold)", "rewind") if short else REWIND_HELP)
     help_ = list(PILOT_HELP) if phase in (Phase.POLICY, Phase.ASKING) else []
-    if phase in (Phase.HUMAN, Phase.ASKING) and not short:
+    if phase is Phase.HUMAN and not short:
         help_ += [row for row in stick_help if row != REWIND_HELP or Cue.REWIND not in status.dead_cues]
     rows = [*help_, *bound]
     if not short:
@@ -189,6 +189,26 @@ def draw_gripper(type_: Type, gauges: tuple[Gauge, ...]) -> Sheet:
         )
         if gauge.fraction is not None:
             sheet.bar(56, y - 3, 72, 6, gauge.fraction, gauge.colour)
+    return sheet
+
+
+# -- learning ----------------------------------------------------------------------------------------------------------
+
+
+def draw_learning(type_: Type, facts: tuple[Fact, ...]) -> Sheet:
+    """How the policy's learning goes: a heading, then a line for each fact."""
+    line, top = 19.0, 24.0
+    sheet = Sheet(type_, LEFT_WIDTH, top + sum(line + (9.0 if fact.fraction is not None else 0.0) for fact in facts) + 8)
+    sheet.text("the policy", 12, 15, 11, DIM)
+    y = top
+    for fact in facts:
+        room = type_.width(fact.value, 12, bold=True)
+        sheet.text(fact.label, 12, y + line / 2, 11.5, DIM, width=LEFT_WIDTH - 36 - room)
+        sheet.text(fact.value, LEFT_WIDTH - 12, y + line / 2, 12, bold=True, align="right")
+        y += line
+        if fact.fraction is not None:
+            sheet.bar(12, y, LEFT_WIDTH - 24, 5, fact.fraction, GREEN if fact.fraction >= 1.0 else BLUE)
+            y += 9.0
     return sheet
 
 
