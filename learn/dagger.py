@@ -5,7 +5,7 @@ Ross, Gordon and Bagnell, *A Reduction of Imitation Learning and Structured Pred
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -62,13 +62,19 @@ class DaggerConfig:
         return self.beta.beta(number) if self.gate.kind == "every-step" else 1.0
 
 
-OnRound = Callable[[Round], None]
 OnRollout = Callable[[int, Tally, Pilot], None]
 
 
-def run_dagger(
-    session: Session, cockpit: Cockpit, config: DaggerConfig, out: Path, on_round: OnRound, on_rollout: OnRollout | None = None
-) -> list[Round]:
+@dataclass(frozen=True)
+class Watchers:
+    """Who is told how it goes: after a round, after a rollout of it, and while nothing can be done but wait for the learning."""
+
+    on_round: Callable[[Round], None] = lambda done: None
+    on_rollout: OnRollout = lambda number, report, pilot: None
+    waiting: Callable[[str], AbstractContextManager[None]] = lambda words: nullcontext()
+
+
+def run_dagger(session: Session, cockpit: Cockpit, config: DaggerConfig, out: Path, watchers: Watchers | None = None) -> list[Round]:
     """Learn from the session, then repeat: roll out and ask, learn from all labels, evaluate. Goes on where `out` stopped.
 
     Every rollout is an episode of the same session, its answers in `labels`. `out` holds the promoted policy,
@@ -78,7 +84,7 @@ def run_dagger(
     with ExitStack() as held:
         learner: Learner = LearnerProcess() if cockpit.clock.kind == "real" else LearnerInline()
         held.callback(learner.close)
-        return held.enter_context(closing(_Run(session, cockpit, config, out, learner, on_round, on_rollout))).run()
+        return held.enter_context(closing(_Run(session, cockpit, config, out, learner, watchers or Watchers()))).run()
 
 
 class _Run:
@@ -91,11 +97,10 @@ class _Run:
         config: DaggerConfig,
         out: Path,
         learner: Learner,
-        on_round: OnRound,
-        on_rollout: OnRollout | None,
+        watchers: Watchers,
     ) -> None:
         self.session, self.cockpit, self.config, self.out = session, cockpit, config, out
-        self.learner, self.on_round, self.on_rollout = learner, on_round, on_rollout
+        self.learner, self.watchers = learner, watchers
         self.rounds = read_rounds(out)
         self.seer: GhostSeer | None = None
         self.champion = max((r.number for r in self.rounds if r.promoted), default=None)
@@ -132,10 +137,13 @@ class _Run:
         job = Job(
             number, self.session.path, training, _round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
         )
-        self.learner.submit(job)
+        with self.watchers.waiting(_learning(number)):
+            self.learner.submit(job)
 
     def _wait(self) -> None:
-        if (lesson := self.learner.wait()) is not None:
+        with self.watchers.waiting(_learning(len(self.rounds))):
+            lesson = self.learner.wait()
+        if lesson is not None:
             self._conclude(lesson)
 
     def _conclude(self, lesson: Lesson) -> None:
@@ -147,7 +155,7 @@ class _Run:
         done = round_of(self.session, lesson, self.config.gate.kind, self.config.gate.wished_share, self.config.labels)
         self.rounds.append(done)
         write_rounds(self.out, self.rounds, self.session)
-        self.on_round(done)
+        self.watchers.on_round(done)
 
     # -- driving -------------------------------------------------------------------------------------------------------
 
@@ -161,8 +169,7 @@ class _Run:
         loop_config = LoopConfig(mapping=self.cockpit.config.mapping, episodes=missing, seed=self.cockpit.config.seed, dagger_round=number)
 
         def on_episode(report: Tally) -> None:
-            if self.on_rollout is not None:
-                self.on_rollout(number, report, pilot)
+            self.watchers.on_rollout(number, report, pilot)
             self._take_up(pilot)
 
         loop = self.cockpit.loop(
@@ -219,6 +226,10 @@ class _Run:
         if self.learner.busy:
             facts.append(Fact("learning", "in the background"))
         return tuple(facts)
+
+
+def _learning(number: int) -> str:
+    return f"learning from round {number}" if number else "learning from the demonstrations"
 
 
 def _round_dir(out: Path, number: int) -> Path:

@@ -105,6 +105,7 @@ class Wheel:
             return self._policy_cues(stick, down=down, deflected=deflected)
         let_go = (self._was_held or not self.handed_over) and not down
         self._was_held = down
+        self.handed_over = self.handed_over and not let_go
         return [Cue.LET_GO] if let_go else []
 
     def _policy_cues(self, stick: Stick, *, down: bool, deflected: bool) -> list[Cue]:

@@ -1,10 +1,11 @@
 """make bench-recording: does the loop keep its time while a window draws, two cameras are recorded and episodes are written?
 
 Hands on a virtual SDL gamepad record Lift for five minutes in a real window (Xvfb will do), then for one minute with
-a drawing function that is slow on purpose, then push a resting stick 60 times to see when the picture changes. At the end
-the cost of a tick without a window. Marks: late ticks (> 2 ms) at most 0.1 %, 99th percentile of the lateness at most 0.5 ms,
-no drift, 60 pictures a second in the hull view, half of the pushes seen within 50 ms, a tick with two cameras at most 5 ms
-and without any at most 1 ms. Exit code 1 where one is missed. `--minutes 0.5` is a quick look.
+a drawing function that is slow on purpose, one while a policy is learned in the background, then push a resting stick 60 times
+to see when the picture changes. At the end the cost of a tick without a window. Marks: late ticks (> 2 ms) at most 0.1 %, 99th
+percentile of the lateness at most 0.5 ms, no drift, 60 pictures a second in the hull view, half of the pushes seen within
+50 ms, a tick with two cameras at most 5 ms and without any at most 1 ms. Exit code 1 where one is missed. `--minutes 0.5` is a
+quick look.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from virtual_gamepad import VirtualGamepad
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from data.session import Session
+from learn.background import Job, LearnerProcess
+from learn.train import TrainConfig
 from teleop.clock import RealClock
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
 from teleop.devices import has_display
@@ -228,6 +231,20 @@ def tick_ms(cameras: tuple[str, ...]) -> float:
     return 1e3 * float(np.median(times))
 
 
+@contextmanager
+def learning(session: Path) -> Iterator[None]:
+    """As beside a round of `learn dagger`: a process that learns an ensemble from what was recorded, without end."""
+    learner = LearnerProcess()
+    endless = TrainConfig(members=5, steps=10**7, include_failures=True, valid_fraction=0.0)
+    learner.submit(Job(0, session, endless, session.parent / "model", "PandaLift-v0", {}))
+    try:
+        yield
+        if learner.poll() is not None or not learner.busy:
+            raise SystemExit("nothing was being learned meanwhile")
+    finally:
+        learner.close()
+
+
 def time_marks(name: str, clock: WatchedClock) -> list[Mark]:
     late = 1e3 * np.array(clock.late_s)
     return [
@@ -257,6 +274,9 @@ def main() -> int:
         kept = len(Session.open(folder / "plain" / "session"))
         clock, slow_s = drive(folder / "slow", SlowPainter, weave, minutes / 5)
         marks += time_marks(f"drawing takes {1e3 * SLOW_S:.0f} ms", clock)
+        with learning(folder / "plain" / "session"):
+            clock, _ = drive(folder / "learning", LoggedPainter, weave, minutes / 5)
+        marks += time_marks("a policy is learned meanwhile", clock)
         pushed_s: list[float] = []
         _, times_s = drive(folder / "push", WatchingPainter, push, PUSHES, pushed_s)
         middles = np.fromfile(folder / "push" / "middles", np.uint8).reshape(-1, *CENTRE.size)

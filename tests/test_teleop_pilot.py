@@ -291,9 +291,11 @@ def test_who_agrees_with_the_policy_is_not_given_the_wheel(sit):
 
 
 def test_pressing_and_letting_go_of_rb_gives_the_wheel_back(sit):
-    rows = [START, REST, SIDE, SIDE, hold(Button.RB, left_x=0.6), REST, REST, STOP]
-    episode, _, _ = sit(rows, pilot=handing(back_after=99))
-    np.testing.assert_array_equal(episode.steps["phase"], [2, 3, 1, 1, 2, 2])
+    rows = [START, REST, SIDE, SIDE, hold(Button.RB, left_x=0.6), REST, REST, tap(Button.L3), tap(Button.L3), STOP]
+    episode, memory, _ = sit(rows, pilot=handing(back_after=99))
+    np.testing.assert_array_equal(episode.steps["phase"], [2, 3, 1, 1, 2, 2, 2])
+    assert [s.handed_over for s in memory.shown[2:6]] == [True, True, True, False]
+    assert memory.shown[8].phase is Phase.POLICY, "after a pause it is still the policy's"
 
 
 def test_after_a_pause_the_wheel_is_still_handed_over(sit):

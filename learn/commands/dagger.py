@@ -13,7 +13,7 @@ from rich.progress import Progress
 from data.cli import SESSION, print_json
 from data.errors import UserError
 from data.session import Session
-from learn.dagger import ROUNDS_NAME, DaggerConfig, OnRollout, run_dagger
+from learn.dagger import ROUNDS_NAME, DaggerConfig, Watchers, run_dagger
 from learn.policies import PolicyKind
 from learn.rounds import ROUND_HEADING, Round, read_rounds, round_line, status_lines
 from learn.train import TrainConfig
@@ -80,8 +80,8 @@ class Dagger:
         with session.claim(), open_cockpit(cockpit_config) as cockpit:
             print(cockpit.why)
             print(ROUND_HEADING)
-            with _rollout_bar(config) as on_rollout:
-                rounds = run_dagger(session, cockpit, config, self.out, lambda r: print(round_line(r)), on_rollout)
+            with _bars(config) as watchers:
+                rounds = run_dagger(session, cockpit, config, self.out, watchers)
         print(f"policy, curve and log in {self.out}; next: python -m learn evaluate {self.out}")
         if self.json:
             print_json(self._summary(meta.env_id, rounds))
@@ -99,14 +99,22 @@ class Dagger:
 
 
 @contextmanager
-def _rollout_bar(config: DaggerConfig) -> Iterator[OnRollout]:
-    """A bar of the running round's rollouts on standard error."""
+def _bars(config: DaggerConfig) -> Iterator[Watchers]:
+    """A line on standard output for each round; on standard error a bar of the running one's rollouts, or what is waited for."""
     with Progress(*Progress.get_default_columns(), "{task.fields[note]}", console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rolling out", total=config.episodes, note="", visible=False)
+        rolling = bar.add_task("rolling out", total=config.episodes, note="", visible=False)
 
         def on_rollout(number: int, report: Tally, pilot: Pilot) -> None:
             note = f"{report.successes} ok, {pilot.labels} labels"
             done = report.counted < config.episodes
-            bar.update(task, description=f"round {number}", completed=report.counted, note=note, visible=done)
+            bar.update(rolling, description=f"round {number}", completed=report.counted, note=note, visible=done)
 
-        yield on_rollout
+        @contextmanager
+        def waiting(words: str) -> Iterator[None]:
+            task = bar.add_task(words, total=None, note="")
+            try:
+                yield
+            finally:
+                bar.remove_task(task)
+
+        yield Watchers(lambda r: print(round_line(r)), on_rollout, waiting)
