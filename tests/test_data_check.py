@@ -1,6 +1,7 @@
 """Specification of `data.check` and `data.migrate`: damage is found, named and set aside; old schemas become the present one."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -243,15 +244,23 @@ def test_there_is_a_file_of_every_older_schema() -> None:
     assert [path.name for path in OLD] == [f"schema-{version}" for version in range(1, SCHEMA_VERSION)]
 
 
+def check_replay(code: int, said: str) -> None:
+    """To the bit on the kind of processor it was recorded on; elsewhere the inverse kinematics' linear algebra has other last bits."""
+    differences = [float(worst) for worst in re.findall(r"differs from step \d+ on, by up to (\S+)", said)]
+    assert code == bool(differences)
+    assert all(worst < 1e-9 for worst in differences)
+
+
 @pytest.mark.parametrize("old", OLD, ids=lambda path: path.name)
 def test_an_older_session_is_read_trained_on_and_migrated(old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = Path(shutil.copytree(old, tmp_path / "session"))
     path = session / "episodes" / "000000.hdf5"
     before = read_episode(path)
     assert f"schema-{before.meta.schema_version}" == old.name
-    differs = int(before.meta.versions["mujoco"] != version("mujoco"))  # another MuJoCo differs in the last bits: the answer is no
-    assert run("teleop", "replay", session, "--verify") == differs
     capsys.readouterr()
+    replayed = (run("teleop", "replay", session, "--verify"), capsys.readouterr().out)
+    if before.meta.versions["mujoco"] == version("mujoco"):  # another MuJoCo differs by more
+        check_replay(*replayed)
     assert run("data", "check", session, "--replay", 0, "--json") == 0
     assert answer(capsys)["without_checksum"] == 1
     assert run("data", "migrate", session, "--json") == 0
@@ -264,7 +273,8 @@ def test_an_older_session_is_read_trained_on_and_migrated(old: Path, tmp_path: P
             assert after.steps[field.name].tobytes() == before.steps[field.name].tobytes(), field.name
     for key in before.obs:
         assert after.obs[key].tobytes() == before.obs[key].tobytes(), key
-    assert run("teleop", "replay", session, "--verify") == differs
+    capsys.readouterr()
+    assert (run("teleop", "replay", session, "--verify"), capsys.readouterr().out) == replayed, "a migration changes no bit of it"
     assert run("data", "check", session, "--replay", 0, "--json") == 0
     assert answer(capsys)["without_checksum"] == 0
     content = path.read_bytes()

@@ -111,7 +111,7 @@ def test_the_first_state_may_be_a_question_and_a_pause_is_no_time_to_decide(sit:
 
 
 def test_answers_that_are_only_labels_take_the_wheel_from_nobody(sit: Sit) -> None:
-    session, _ = sit([START, REST, SIDE, REST, SIDE, REST, START], pilot_of(0, 1, executes_answers=False))
+    session, _ = sit([START, REST, SIDE, REST, SIDE, REST, START], pilot_of(0, 1, executed_share=0.0))
     effort = effort_of(session)
     assert (effort.labels, effort.interventions, effort.context_switches, effort.driving_s) == (2, 0, 0, 0.0)
     assert effort.deciding_s > 0.0
