@@ -119,7 +119,7 @@ def test_gates_learn_from_a_real_session_of_the_panda(kind: str, panda: tuple[Se
         ("lazy", 2, False, "--gate lazy learns from a session, and there is none"),
         ("thrifty", 2, False, "--gate thrifty learns from a session"),
         ("knn", 2, False, "--gate knn learns from a session"),
-        ("loss", 2, False, "--gate loss learns from a session"),
+        ("loss", 2, False, "--gate loss needs a flow"),
     ],
 )
 def test_gates_say_what_they_need(kind: str, members: int, with_session: bool, complaint: str, toy: Session) -> None:

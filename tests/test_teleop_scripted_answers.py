@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from teleop.experts import expert_for
 from teleop.experts.aim import Wish
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig, stick_to_action
-from teleop.pilot import Pilot
+from teleop.pilot import Pilot, Way
 from teleop.stick import Button
 
 DETOUR = "PandaDetour-v0"
@@ -291,6 +291,7 @@ class LikeTheExpert:
     instead: Sequence[float] = (0.0, 0.0, 0.35, 0.0, 0.0, 0.0, -1.0)
     mode: str = ""
     step: int = 0
+    going: np.ndarray = field(default_factory=lambda: np.zeros(7, np.float32))
 
     def begin(self, seed: int) -> None:
         self.step = 0
@@ -300,8 +301,13 @@ class LikeTheExpert:
 
     def act(self, obs: Any) -> np.ndarray:
         self.step += 1
-        action = np.array(self.instead, np.float32) if self.step - 1 in self.wrong else way(self.arm, self.mode)
-        return action[None]
+        self.going = np.array(self.instead, np.float32) if self.step - 1 in self.wrong else way(self.arm, self.mode)
+        return self.going[None]
+
+    def ways(self, obs: Any) -> tuple[Way, ...]:
+        return (Way(self.going),)
+
+    def take(self, way: int) -> None: ...
 
 
 def test_at_the_loop_what_it_accepts_is_the_label_and_what_it_corrects_its_own(reach, tmp_path):
