@@ -141,7 +141,10 @@ class _Run:
             self.learner.submit(job)
 
     def _wait(self) -> None:
-        with self.watchers.waiting(_learning(len(self.rounds))):
+        words = _learning(len(self.rounds))
+        if self.learner.busy and self.cockpit.screen.is_seen:
+            self.cockpit.tell(f"{words}; the window goes on afterwards")
+        with self.watchers.waiting(words):
             lesson = self.learner.wait()
         if lesson is not None:
             self._conclude(lesson)

@@ -10,6 +10,7 @@ import gymnasium
 
 import teleop
 from data.errors import UserError
+from data.schema import Phase
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.devices import DeviceName, choose_device, has_display
@@ -27,7 +28,7 @@ from teleop.loop import Loop, LoopConfig
 from teleop.mapping import MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
-from teleop.screen import Headless, Screen
+from teleop.screen import Headless, Screen, Status
 from teleop.scribe import InlineScribe, ScribeProcess
 from teleop.stick_map import StickMap, stick_map_for
 from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
@@ -97,6 +98,12 @@ class Cockpit:
         """THE loop over this cockpit; its episodes are numbered from `first` on (None: from the session's next)."""
         limited = replace(config, max_ticks=self._longest_ticks(), sticks=self.sticks)
         return Loop(self.env, self.plant, self.device, self.screen, self.clock, self.recorder(session, first), limited, pilot, **hooks)
+
+    def tell(self, words: str) -> None:
+        """Show the scene, and above it what is waited for, while no loop runs."""
+        self.env.reset(seed=self.config.seed)
+        status = Status(Phase.PAUSED, self.device.name, self.config.env_id, message=words, scene_seed=self.config.seed)
+        self.screen.show(status)
 
     def _longest_ticks(self) -> int:
         if self.config.max_seconds is None and self.plant.longest_steps is not None:

@@ -62,17 +62,17 @@ class Status:
     phase: Phase
     device: str
     env_id: str
-    mode: str
-    episodes: int
-    wished: int | None
-    successes: int
-    steps: int
-    elapsed_s: float
-    late_ticks: int
-    success: bool
-    stick: Stick
-    camera: int
-    message: str
+    mode: str = ""
+    episodes: int = 0
+    wished: int | None = None
+    successes: int = 0
+    steps: int = 0
+    elapsed_s: float = 0.0
+    late_ticks: int = 0
+    success: bool = False
+    stick: Stick = field(default_factory=Stick)
+    camera: int = 0
+    message: str = ""
     ways: tuple[Way, ...] = ()
     chosen: int = 0
     ghosts: tuple[GhostLine, ...] = ()
