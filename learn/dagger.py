@@ -16,7 +16,7 @@ from data.cores import core_count
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
-from learn.background import Job, Learner, LearnerInline, LearnerProcess, Lesson
+from learn.background import Job, Learner, LearnerInline, LearnerProcess, Lesson, learn
 from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED
@@ -115,8 +115,7 @@ class _Run:
         if done > config.rounds + 1:
             raise UserError(f"{self.out} already holds {done - 1} rounds; give --rounds {done - 1} or more to go on, or another --out")
         if not self.rounds:
-            self._submit(0)
-            self._wait()
+            self._learn_first()
         for number in range(max(1, done), config.rounds + 1):
             self._drive(number)
             self._wait()  # of the round before, where that is still being learned from
@@ -128,17 +127,28 @@ class _Run:
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
-    def _submit(self, number: int) -> None:
+    def _learn_first(self) -> None:
+        """In this process: nobody drives yet, so nothing has to give way."""
+        words = _learning(0)
+        if self.cockpit.screen.is_seen:
+            self.cockpit.tell(f"{words}; the window goes on afterwards")
+        with self.watchers.waiting(words):
+            lesson = learn(self._job(0))
+        self._conclude(lesson)
+
+    def _job(self, number: int) -> Job:
         meta = self.session.env_of()
         few = len(self.session.rows()) < 2  # the first episode of a sitting is learned from, too: nothing is held out of it
         training = replace(self.config.train, valid_fraction=0.0) if few else self.config.train
         old = None if self.champion is None else _round_dir(self.out, self.champion)
         judged = (self.config.evaluation_episodes, self.config.evaluation_seed, self.config.workers, self.config.scenes)
-        job = Job(
+        return Job(
             number, self.session.path, training, _round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
         )
+
+    def _submit(self, number: int) -> None:
         with self.watchers.waiting(_learning(number)):
-            self.learner.submit(job)
+            self.learner.submit(self._job(number))
 
     def _wait(self) -> None:
         words = _learning(len(self.rounds))

@@ -21,7 +21,7 @@ from teleop.screen import Headless, Status
 from teleop.stick import Axis, Button
 from teleop.window import start_pygame
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 UNPLUGGED_S = 0.5
 shown: list[Status] = []
 
