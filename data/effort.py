@@ -92,9 +92,9 @@ def effort_of(session: Session) -> Effort:
     return ledger_of(session).total
 
 
-def efforts_by_round(session: Session) -> dict[int, Effort]:
-    """The effort of each DAgger round, in order; NO_ROUND first, where there is any outside of DAgger."""
-    return dict(sorted(ledger_of(session).by_round.items()))
+def efforts_by_round(session: Session, since: int = 0) -> dict[int, Effort]:
+    """The effort of each DAgger round, in order; NO_ROUND first, where there is any outside of DAgger. From episode `since` on."""
+    return dict(sorted(ledger_of(session, since).by_round.items()))
 
 
 def efforts_by_operator(session: Session) -> dict[str, Effort]:
@@ -102,24 +102,25 @@ def efforts_by_operator(session: Session) -> dict[str, Effort]:
     return dict(sorted(ledger_of(session).by_operator.items()))
 
 
-def ledger_of(session: Session) -> Ledger:
-    """Every episode of a session and in its trash/, read once, without pictures."""
+def ledger_of(session: Session, since: int = 0) -> Ledger:
+    """Every episode of a session and in its trash/, from number `since` on, read once, without pictures."""
     ledger = Ledger()
     for path in session.episode_paths():
-        episode = read_episode(path, ())
-        ledger.add(episode.meta, effort_of_episode(episode))
-    add_trash(ledger, session)
+        if int(path.stem) >= since:
+            episode = read_episode(path, ())
+            ledger.add(episode.meta, effort_of_episode(episode))
+    add_trash(ledger, session, since)
     return ledger
 
 
-def add_trash(ledger: Ledger, session: Session) -> None:
+def add_trash(ledger: Ledger, session: Session, since: int = 0) -> None:
     """Add what was undone and deleted. Of what cannot be read there nobody knows what it cost: it is left out."""
-    for meta, effort in _trashed(session):
+    for meta, effort in _trashed(session, since):
         ledger.add(meta, effort)
 
 
-def _trashed(session: Session) -> Iterator[tuple[EpisodeMeta, Effort]]:
-    for number in trashed(session):
+def _trashed(session: Session, since: int) -> Iterator[tuple[EpisodeMeta, Effort]]:
+    for number in (number for number in trashed(session) if number >= since):
         try:
             episode = read_episode(session.path / TRASH_NAME / f"{number:06d}.hdf5", ())
         except DamagedError:

@@ -23,7 +23,7 @@ from learn.evaluate import FIRST_EVALUATION_SEED
 from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
 from learn.promotion import SCENES, append_verdict
-from learn.rounds import Round, read_rounds, round_of, rows_of_round, write_rounds
+from learn.rounds import Round, begin_run, first_episode, read_rounds, round_of, rows_of_round, write_rounds
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import LoopConfig
@@ -103,6 +103,7 @@ class _Run:
         self.learner, self.watchers = learner, watchers
         self.rounds = read_rounds(out)
         self.seer: GhostSeer | None = None
+        self.first = 0
         self.champion = max((r.number for r in self.rounds if r.promoted), default=None)
 
     def close(self) -> None:
@@ -114,6 +115,7 @@ class _Run:
         config.gate.check_policy(config.train.policy, config.train.members)
         if done > config.rounds + 1:
             raise UserError(f"{self.out} already holds {done - 1} rounds; give --rounds {done - 1} or more to go on, or another --out")
+        self.first = begin_run(self.out, self.session) if not self.rounds else first_episode(self.out)
         if not self.rounds:
             self._learn_first()
         for number in range(max(1, done), config.rounds + 1):
@@ -165,7 +167,7 @@ class _Run:
         if lesson.verdict.promoted:
             self.champion = lesson.number
             _publish(lesson.out, self.out)
-        done = round_of(self.session, lesson, self.config.gate.kind, self.config.gate.wished_share, self.config.labels)
+        done = round_of(self.session, lesson, self.config.gate.kind, self.config.gate.wished_share, self.config.labels, self.first)
         self.rounds.append(done)
         write_rounds(self.out, self.rounds, self.session)
         self.watchers.on_round(done)
@@ -174,7 +176,7 @@ class _Run:
 
     def _drive(self, number: int) -> None:
         """What is missing of one round's rollouts, in which the policy asks."""
-        mine = rows_of_round(self.session.rows(), number)
+        mine = rows_of_round(self.session.rows(), number, self.first)
         missing = self.config.episodes - sum(row.usable for row in mine)
         if missing <= 0:
             return

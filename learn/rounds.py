@@ -18,7 +18,7 @@ from learn.background import Lesson
 from learn.plots import plot_success_over_labels
 from learn.promotion import read_verdicts
 
-LOG_NAME, PLOT_NAME = "dagger.json", "dagger.png"
+LOG_NAME, PLOT_NAME, RUN_NAME = "dagger.json", "dagger.png", "run.json"
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,36 @@ class Round:
     learning_s: float = 0.0
 
 
-def round_of(session: Session, lesson: Lesson, gate: str, wished_share: float, budget: int) -> Round:
-    """The round whose policy `lesson` tells of, from the session as it is."""
+def begin_run(out: Path, session: Session) -> int:
+    """The number of the first episode that this run drives: the session may hold rounds of earlier runs, into other folders."""
+    path = out / RUN_NAME
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        replace_file(path, (json.dumps({"first_episode": session.next_number()}) + "\n").encode())
+    return first_episode(out)
+
+
+def first_episode(out: Path) -> int:
+    """What `begin_run` has kept; 0 where it has not."""
+    path = out / RUN_NAME
+    if not path.exists():
+        return 0
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["first_episode"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); give another --out or remove that file") from error
+
+
+def round_of(session: Session, lesson: Lesson, gate: str, wished_share: float, budget: int, first: int = 0) -> Round:
+    """The round whose policy `lesson` tells of, from the session as it is; the run drove its episodes from number `first` on."""
     number, rows, judged = lesson.number, [row for row in session.rows() if row.teaches], lesson.evaluation
-    mine = rows_of_round(rows, number)
-    effort = efforts_by_round(session).get(number if number else NO_ROUND, Effort())
+    mine = rows_of_round(rows, number, first)
+    effort = efforts_by_round(session, first if number else 0).get(number if number else NO_ROUND, Effort())
     answered, latencies_s = answers_in(session, mine, budget)
     return Round(
         number=number,
         labels=sum(row.labels for row in mine) if number else 0,
-        total_labels=sum(row.labels for row in rows if row.dagger_round <= number),
+        total_labels=sum(row.labels for row in rows if row.number < first or row.dagger_round <= number),
         asked_share=answered if number else 0.0,
         wished_share=wished_share if number else 0.0,
         decision_s=float(np.median(latencies_s)) if latencies_s else 0.0,
@@ -84,9 +104,11 @@ def round_of(session: Session, lesson: Lesson, gate: str, wished_share: float, b
     )
 
 
-def rows_of_round(rows: Sequence[Row], number: int) -> list[Row]:
-    """The episodes of one round that teach something; of round 0 the demonstrations."""
-    return [row for row in rows if row.teaches and row.dagger_round == (number if number else NO_ROUND)]
+def rows_of_round(rows: Sequence[Row], number: int, first: int = 0) -> list[Row]:
+    """The episodes of one round, from number `first` on, that teach something; of round 0 the demonstrations."""
+    if not number:
+        return [row for row in rows if row.teaches and row.dagger_round == NO_ROUND]
+    return [row for row in rows if row.teaches and row.number >= first and row.dagger_round == number]
 
 
 def answers_in(session: Session, rows: Sequence[Row], budget: int) -> tuple[float, list[float]]:
@@ -148,7 +170,7 @@ def status_lines(out: Path, session: Session, rounds: int, episodes: int) -> Ite
         yield ROUND_HEADING
         yield from (f"{round_line(r)}  data {r.fingerprint[:12]}" for r in done)
     number = len(done)
-    begun = sum(row.usable for row in rows_of_round(session.rows(), number)) if number else 0
+    begun = sum(row.usable for row in rows_of_round(session.rows(), number, first_episode(out))) if number else 0
     if 0 < number <= rounds:
         yield f"round {number} is next: {begun} of {episodes} episodes recorded; the same command goes on"
     for verdict in read_verdicts(out):

@@ -116,6 +116,20 @@ def test_rounds_keep_what_they_cost_and_who_was_promoted(copied: Path, tmp_path:
     assert "policy 1: " in said
 
 
+def test_another_run_on_the_same_session_drives_its_own_rounds(copied: Path, tmp_path: Path) -> None:
+    few = ["--rounds", 1, "--episodes", 1, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
+    for name, labels in (("one", 4), ("other", 3)):
+        words = ["dagger", copied, "--out", tmp_path / name, "--gate", "every-step", "--device", "scripted", "--headless", *few]
+        assert run("learn", *words, "--labels", labels) == 0
+    driven = [row.number for row in Session.open(copied).rows() if row.dagger_round == 1]
+    assert len(driven) == 2
+    one, other = (read_rounds(tmp_path / name) for name in ("one", "other"))
+    assert (one[1].labels, one[1].total_labels) == (4, 4)
+    assert [r.total_labels for r in other] == [4, 7], "what an earlier run asked for is learned from, too"
+    assert other[1].labels == 3
+    assert other[1].human_s == pytest.approx(efforts_by_round(Session.open(copied), since=driven[1])[1].hands_on_s)
+
+
 def test_the_share_of_answers_that_are_executed_falls_round_by_round() -> None:
     beta = BetaSchedule("exponential", start=0.5, decay=0.5)
     config = DaggerConfig(gate=GateConfig("every-step"), beta=beta)
