@@ -131,10 +131,7 @@ class _Run:
 
     def _learn_first(self) -> None:
         """In this process: nobody drives yet, so nothing has to give way."""
-        words = _learning(0)
-        if self.cockpit.screen.is_seen:
-            self.cockpit.tell(f"{words}; the window goes on afterwards")
-        with self.watchers.waiting(words):
+        with self._waiting(0):
             lesson = learn(self._job(0))
         self._conclude(lesson)
 
@@ -153,13 +150,19 @@ class _Run:
             self.learner.submit(self._job(number))
 
     def _wait(self) -> None:
-        words = _learning(len(self.rounds))
-        if self.learner.busy and self.cockpit.screen.is_seen:
-            self.cockpit.tell(f"{words}; the window goes on afterwards")
-        with self.watchers.waiting(words):
+        if not self.learner.busy:
+            return
+        with self._waiting(len(self.rounds)):
             lesson = self.learner.wait()
         if lesson is not None:
             self._conclude(lesson)
+
+    def _waiting(self, number: int) -> AbstractContextManager[None]:
+        """Nothing can be done but wait for what is learned from a round: says so, in the window too."""
+        words = _learning(number)
+        if self.cockpit.screen.is_seen:
+            self.cockpit.tell(f"{words}; the window goes on afterwards")
+        return self.watchers.waiting(words)
 
     def _conclude(self, lesson: Lesson) -> None:
         """Keep what came of a round; the policy in `out` is the promoted one."""

@@ -7,14 +7,14 @@ from torch.nn.functional import mse_loss, softplus
 from learn.gates.agreement import Agreement
 from learn.gates.config import GateConfig
 from learn.gates.experience import Experience
+from learn.gates.handing_over import HandingOver
 from learn.gates.rate_keeper import CALIBRATION, SETTLED_HANDING_OVER, RateKeeper
 from learn.gates.small_net import SmallNet
 from learn.gates.stand_in import held_out_discrepancies
 from learn.policies import Observation, Policy
-from teleop.pilot import Action
 
 
-class LazyGate:
+class LazyGate(HandingOver):
     """SafeDAgger's question (Zhang & Cho 2017) and LazyDAgger's hysteresis (Hoque et al. 2021, algorithm 1).
 
     The score is how far from the person's action the policy's is expected to be, by a small network on its features, fitted
@@ -23,23 +23,12 @@ class LazyGate:
     threshold, the median of the held-out discrepancies, for `in_a_row` states.
     """
 
-    hands_over = True
-
     def __init__(self, policy: Policy, net: SmallNet, agreement: Agreement, keeper: RateKeeper) -> None:
-        self._policy, self._net, self._agreement, self._keeper = policy, net, agreement, keeper
+        super().__init__(agreement, keeper)
+        self._policy, self._net = policy, net
 
     def score(self, obs: Observation) -> float:
         return float(predicted(self._net, self._policy.features(obs))[0])
-
-    def asks(self, score: float) -> bool:
-        answer = self._keeper.asks(score)
-        if answer:
-            self._agreement.begin()
-        return answer
-
-    def hands_back(self, score: float, meant: Action, proposal: Action) -> bool:
-        self._keeper.answered(score)
-        return self._agreement.holds(meant, proposal)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from learn.gates.agreement import Agreement
 from learn.gates.config import GateConfig
 from learn.gates.critic import Critic
 from learn.gates.experience import Experience
+from learn.gates.handing_over import HandingOver
 from learn.gates.newest import Newest
 from learn.gates.rate_keeper import CALIBRATION, SETTLED_HANDING_OVER, WINDOW, RateKeeper
 from learn.gates.stand_in import held_out_discrepancies
@@ -34,7 +35,7 @@ class Worry:
         return max(novelty_rank, self.risk_rank)
 
 
-class ThriftyGate:
+class ThriftyGate(HandingOver):
     """ThriftyDAgger (Hoque et al. 2021, *Budget-Aware Novelty and Risk Gating*, section 4).
 
     Novelty is the policy's doubt, risk 1 − Q̂ of what it would do. The score is the higher of their ranks among the newest
@@ -44,23 +45,15 @@ class ThriftyGate:
     state) and the risk is not above its median. Call `score` once for each state, before `asks` or `hands_back`.
     """
 
-    hands_over = True
-
     def __init__(self, policy: Policy, worry: Worry, agreement: Agreement, keeper: RateKeeper) -> None:
-        self._policy, self._worry, self._agreement, self._keeper = policy, worry, agreement, keeper
+        super().__init__(agreement, keeper)
+        self._policy, self._worry = policy, worry
 
     def score(self, obs: Observation) -> float:
         return self._worry.of(self._policy.features(obs))
 
-    def asks(self, score: float) -> bool:
-        answer = self._keeper.asks(score)
-        if answer:
-            self._agreement.begin()
-        return answer
-
     def hands_back(self, score: float, meant: Action, proposal: Action) -> bool:
-        self._keeper.answered(score)
-        return self._agreement.holds(meant, proposal) and self._worry.risk_rank <= CALM
+        return super().hands_back(score, meant, proposal) and self._worry.risk_rank <= CALM
 
 
 def thrifty_gate(config: GateConfig, policy: Policy, experience: Experience, seed: int) -> ThriftyGate:
