@@ -6,12 +6,11 @@ It reads the session's immutable episode files and writes model folders; the loo
 import contextlib
 import signal
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from data.cores import DeafContext
 from data.errors import UserError
@@ -24,6 +23,16 @@ from learn.train import TrainConfig, TrainResult, train
 from teleop.clock import yield_to_control
 
 NICENESS = 15  # behind the window and the writer
+L = TypeVar("L")
+L_co = TypeVar("L_co", covariant=True)
+
+
+class Task(Protocol[L_co]):
+    """Something to be found out beside the loop, as plain data; `alone`: the same with one core."""
+
+    def do(self) -> L_co: ...
+
+    def alone(self) -> "Task[L_co]": ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,12 @@ class Job:
     workers: int = 1
     scenes: int = SCENES
 
+    def do(self) -> "Lesson":
+        return learn(self)
+
+    def alone(self) -> "Job":
+        return replace(self, workers=1)
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -62,19 +77,19 @@ class Lesson:
     seconds: float
 
 
-class Learner(Protocol):
-    """`submit` returns at once, and a job that still waits gives way to a newer one. `poll`: a lesson that has come of one
-    since, or None; raises UserError where a job failed. `wait` until the newest job is done.
+class Learner(Protocol[L]):
+    """`submit` returns at once, and a task that still waits gives way to a newer one. `poll`: what has come of one since, or
+    None; raises UserError where a task failed. `wait` until the newest task is done.
     """
 
     @property
     def busy(self) -> bool: ...
 
-    def submit(self, job: Job) -> None: ...
+    def submit(self, task: Task[L]) -> None: ...
 
-    def poll(self) -> Lesson | None: ...
+    def poll(self) -> L | None: ...
 
-    def wait(self) -> Lesson | None: ...
+    def wait(self) -> L | None: ...
 
     def close(self) -> None: ...
 
@@ -82,9 +97,7 @@ class Learner(Protocol):
 def learn(job: Job) -> Lesson:
     """Train, going on with a training that was cut off, then compare; raises KeyboardInterrupt where Ctrl-C cut it off."""
     started_s = time.perf_counter()
-    result = _train(job, resume=(job.out / PROGRESS_NAME).exists())
-    if result.interrupted:
-        raise KeyboardInterrupt  # half a training is none; a later call goes on with it
+    result = train_or_go_on(Session.at(job.session), job.train, job.out)
     old = None if job.old is None else load_policy(job.old).policy
     verdict = contest(result.policy, old, job.number, job.against, job.env_id, job.env_kwargs, job.scenes)
     judged = evaluate(result.policy, job.env_id, job.env_kwargs, job.episodes, job.seed, job.workers)
@@ -92,40 +105,60 @@ def learn(job: Job) -> Lesson:
     return Lesson(job.number, job.out, verdict, judged, *facts, time.perf_counter() - started_s)
 
 
-def _train(job: Job, *, resume: bool) -> TrainResult:
+def train_or_go_on(session: Session, config: TrainConfig, out: Path) -> TrainResult:
+    """Train into `out`, going on with a training that was cut off there, unless there is more to learn from by now.
+
+    Raises KeyboardInterrupt where Ctrl-C cut it off: half a training is none; a later call goes on with it.
+    """
     try:
-        return train(Session.at(job.session), job.train, job.out, resume=resume)
+        result = train(session, config, out, resume=(out / PROGRESS_NAME).exists())
     except OtherTrainingError:
-        return train(Session.at(job.session), job.train, job.out)  # there is more to learn from by now
+        result = train(session, config, out)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    return result
 
 
-@dataclass
-class LearnerInline:
-    """For simulated time: a job is done where it is submitted, and heard of `delay_s` of the loop's time later."""
+class LearnerInline(Generic[L]):
+    """For simulated time: a task is done where it begins, and heard of as much of the loop's time later as `takes_s` says of it."""
 
-    delay_s: float = 0.0
-    now_s: float = 0.0
-    _done: deque[tuple[float, Lesson]] = field(default_factory=deque)
+    def __init__(self, takes_s: Callable[[L], float] = lambda lesson: 0.0) -> None:
+        self.now_s, self._takes_s = 0.0, takes_s
+        self._running: tuple[float, L] | None = None
+        self._waiting: Task[L] | None = None
 
     @property
     def busy(self) -> bool:
-        return bool(self._done)
+        return self._running is not None
 
-    def submit(self, job: Job) -> None:
-        self._done.append((self.now_s + self.delay_s, learn(job)))
+    def submit(self, task: Task[L]) -> None:
+        self._waiting = task
+        self._begin()
 
-    def poll(self) -> Lesson | None:
-        if self._done and self._done[0][0] <= self.now_s:
-            return self._done.popleft()[1]
-        return None
+    def poll(self) -> L | None:
+        return self._heard() if self._running is not None and self._running[0] <= self.now_s else None
 
-    def wait(self) -> Lesson | None:
-        return self._done.popleft()[1] if self._done else None
+    def wait(self) -> L | None:
+        lesson = None
+        while self._running is not None:
+            lesson = self._heard()
+        return lesson
 
     def close(self) -> None: ...
 
+    def _begin(self) -> None:
+        if self._running is None and self._waiting is not None:
+            lesson, self._waiting = self._waiting.do(), None
+            self._running = self.now_s + self._takes_s(lesson), lesson
 
-class LearnerProcess:
+    def _heard(self) -> L:
+        assert self._running is not None
+        (_, lesson), self._running = self._running, None
+        self._begin()
+        return lesson
+
+
+class LearnerProcess(Generic[L]):
     """For real time: another process, behind everything else that runs here."""
 
     def __init__(self) -> None:
@@ -134,21 +167,21 @@ class LearnerProcess:
         self._process = context.Process(target=_work, args=(theirs,), name="learner", daemon=True)
         self._process.start()
         theirs.close()
-        self._running: Job | None = None
-        self._waiting: Job | None = None
+        self._running: Task[L] | None = None
+        self._waiting: Task[L] | None = None
 
     @property
     def busy(self) -> bool:
         return self._running is not None
 
-    def submit(self, job: Job) -> None:
-        self._waiting = replace(job, workers=1)  # it has no other core to give away
+    def submit(self, task: Task[L]) -> None:
+        self._waiting = task.alone()  # it has no other core to give away
         self._send()
 
-    def poll(self) -> Lesson | None:
+    def poll(self) -> L | None:
         return self._receive() if self._running is not None and self._conn.poll() else None
 
-    def wait(self) -> Lesson | None:
+    def wait(self) -> L | None:
         lesson = None
         while self._running is not None:
             lesson = self._receive()
@@ -168,9 +201,9 @@ class LearnerProcess:
             self._running, self._waiting = self._waiting, None
             self._conn.send(self._running)
 
-    def _receive(self) -> Lesson:
+    def _receive(self) -> L:
         try:
-            heard = self._conn.recv()
+            heard: L | str = self._conn.recv()
         except (EOFError, OSError) as error:
             self._running = self._waiting = None
             raise UserError(
@@ -180,17 +213,16 @@ class LearnerProcess:
         self._send()
         if isinstance(heard, str):
             raise UserError(heard)
-        assert isinstance(heard, Lesson)
         return heard
 
 
 def _work(conn: Connection) -> None:
-    """The learner's process: one job after the other; None ends it."""
+    """The learner's process: one task after the other; None ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield_to_control(NICENESS)
     with contextlib.suppress(EOFError, OSError):
-        while (job := conn.recv()) is not None:
+        while (task := conn.recv()) is not None:
             try:
-                conn.send(learn(job))
+                conn.send(task.do())
             except UserError as error:
                 conn.send(str(error))

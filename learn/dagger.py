@@ -82,7 +82,7 @@ def run_dagger(session: Session, cockpit: Cockpit, config: DaggerConfig, out: Pa
     In real time a round is learned from while the next is driven; in simulated time before.
     """
     with ExitStack() as held:
-        learner: Learner = LearnerProcess() if cockpit.clock.kind == "real" else LearnerInline()
+        learner: Learner[Lesson] = LearnerProcess() if cockpit.clock.kind == "real" else LearnerInline()
         held.callback(learner.close)
         return held.enter_context(closing(_Run(session, cockpit, config, out, learner, watchers or Watchers()))).run()
 
@@ -96,7 +96,7 @@ class _Run:
         cockpit: Cockpit,
         config: DaggerConfig,
         out: Path,
-        learner: Learner,
+        learner: Learner[Lesson],
         watchers: Watchers,
     ) -> None:
         self.session, self.cockpit, self.config, self.out = session, cockpit, config, out

@@ -1,9 +1,10 @@
 """Promotion: a new policy takes the old one's place only where both, in the same scenes, show that it is no worse."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from teleop.envs import make_env
 
 SCENES = 20  # of the first look
 SECOND_LOOK = 2  # times as many more, where the first says that it is worse
-SCENES_A_CONTEST = 1000  # between the seeds of two contests: evidence is never gathered twice from one scene
+SCENES_A_CONTEST = 250  # between the seeds of two contests: evidence is never gathered twice from one scene
 LOG_NAME = "promotions.jsonl"
+Trial = Callable[[Sequence[int]], list[bool]]
+"""Whether a policy succeeds in each of these scenes."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,26 @@ def contest(
     """
     with closing(make(env_id, **without_unused_cameras(new, env_kwargs))) as env, torch_threads(1):
         check_policy_fits(new, env, env_id)
-        first, mine, theirs = FIRST_CHECK_SEED + SCENES_A_CONTEST * (1 + number), list[bool](), list[bool]()
-        for more in (scenes, SECOND_LOOK * scenes):
-            seeds = range(first + len(mine), first + len(mine) + more)
-            mine += _successes(new, env, seeds)
-            theirs += _successes(old, env, seeds) if old is not None else []
-            verdict = judge(paired(mine, theirs) if old is not None else None, number, against, mine)
-            if verdict.promoted:
-                break
+        theirs = None if old is None else partial(_successes, old, env)
+        return held_against(partial(_successes, new, env), theirs, number, against, scenes)
+
+
+def held_against(mine: Trial, theirs: Trial | None, number: int, against: int | None, scenes: int = SCENES) -> Verdict:
+    """The contest itself, with whatever rolls out: the new policy's trial and the old one's."""
+    first, new, old = first_scene(number), list[bool](), list[bool]()
+    for more in (scenes, SECOND_LOOK * scenes):
+        seeds = range(first + len(new), first + len(new) + more)
+        new += mine(seeds)
+        old += theirs(seeds) if theirs is not None else []
+        verdict = judge(paired(new, old) if theirs is not None else None, number, against, new)
+        if verdict.promoted:
+            break
     return verdict
+
+
+def first_scene(number: int) -> int:
+    """The first seed of the contest of policy `number`."""
+    return FIRST_CHECK_SEED + SCENES_A_CONTEST * (1 + number)
 
 
 def append_verdict(out: Path, verdict: Verdict) -> None:

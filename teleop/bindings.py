@@ -26,6 +26,7 @@ class Cue(StrEnum):
     HAND_OVER = "hand over"
     LOST = "device lost"
     ENDED = "ended"
+    CUT = "cut short"
     AGAIN = "again"
     CONTROL_MODE = "control mode"
     DIRECTIONS = "directions"

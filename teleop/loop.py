@@ -66,7 +66,8 @@ class Seat:
     """Who drives the next episode: a policy with a person beside it, or without a `pilot` the person alone; and from where.
 
     `seed` of the scene (None: the next one's own), `start` a simulator state (S,) of that scene (None: as it is reset);
-    `about` is kept with the episode; `words` tell the operator before it.
+    `about` is kept with the episode; `words` tell the operator before it. `is_enough` is asked after each step: whether
+    the episode may end here, because what would come is known; it is kept as a partial one.
     """
 
     pilot: Pilot | None = None
@@ -75,6 +76,7 @@ class Seat:
     start: NDArray[np.float64] | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
     words: str = ""
+    is_enough: Callable[[], bool] = lambda: False
 
 
 OUTCOMES: dict[Cue, Outcome] = {
@@ -82,6 +84,7 @@ OUTCOMES: dict[Cue, Outcome] = {
     Cue.FAILURE: Outcome.FAILURE,
     Cue.DISCARD: Outcome.DISCARDED,
     Cue.QUIT: Outcome.PARTIAL,
+    Cue.CUT: Outcome.PARTIAL,
 }
 
 
@@ -89,7 +92,8 @@ class Loop:
     """One run at the sticks. Everything that touches time, screen or disk is handed in.
 
     `on_episode` is called after each, `learning` once a tick: how the policy's learning goes, for the window. `next_seat` is
-    asked before each who drives it (None: `pilot` all of them). `seer` looks ahead from where the policy asks.
+    asked before each who drives it (None: `pilot` all of them), `is_over` between two whether that was the last. `seer` looks
+    ahead from where the policy asks.
     """
 
     def __init__(
@@ -106,10 +110,11 @@ class Loop:
         learning: Callable[[], tuple[Fact, ...]] = tuple,
         next_seat: Callable[[], Seat] | None = None,
         seer: Seer | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.env, self.plant, self.device, self.screen, self.clock = env, plant, device, screen, clock
         self.recorder, self.config, self.pilot, self.on_episode, self.learning = recorder, config, pilot, on_episode, learning
-        self.seer = seer
+        self.seer, self.is_over = seer, is_over
         self.next_seat = next_seat or (lambda: Seat(pilot, config.dagger_round))
         self.phase, self.mode, self.message = Phase.READY, config.mode, ""
         self.tally, self.sight = Tally.of(recorder.session), Sight()
@@ -166,6 +171,7 @@ class Loop:
 
     def _enough(self) -> bool:
         enough = self.config.episodes is not None and self.tally.counted >= self.config.episodes
+        enough = enough or (self.phase is Phase.READY and self.is_over())
         return enough or (self.config.target is not None and self.tally.all_successes >= self.config.target)
 
     # -- cues ------------------------------------------------------------------------------------------------------
@@ -418,6 +424,8 @@ class Loop:
         out_of_time = self.config.max_ticks and len(self.recorder.states) >= self.config.max_ticks
         if terminated or truncated or out_of_time or (self.config.hold_ticks and self.held_success >= self.config.hold_ticks):
             self._change_phase(Cue.ENDED)
+        elif self.seat.is_enough():
+            self._change_phase(Cue.CUT)
 
     def _rumble(self) -> None:
         edges, self._edges = self._edges, self.plant.edges()

@@ -3,7 +3,7 @@
 from data.schema import Phase
 from teleop.bindings import ACTIVE, ALL, DRIVING, Cue
 
-ENDS = (Cue.STOP, Cue.SUCCESS, Cue.FAILURE, Cue.DISCARD, Cue.ENDED)
+ENDS = (Cue.STOP, Cue.SUCCESS, Cue.FAILURE, Cue.DISCARD, Cue.ENDED, Cue.CUT)
 
 TRANSITIONS: dict[tuple[Phase, Cue], Phase] = {
     (Phase.POLICY, Cue.ASK): Phase.ASKING,

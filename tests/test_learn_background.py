@@ -11,7 +11,7 @@ from test_learn_support import TOY, expert_session, make_toy, toy_policy
 
 from data.errors import UserError
 from data.session import Session
-from learn.background import Job, Learner, LearnerInline, LearnerProcess, learn
+from learn.background import Job, Learner, LearnerInline, LearnerProcess, Lesson, learn
 from learn.checkpoint import load_policy
 from learn.compare import paired
 from learn.policies import Policy
@@ -108,7 +108,7 @@ def learner(request: pytest.FixtureRequest):
     one.close()
 
 
-def test_a_job_becomes_a_policy_on_disk_and_a_verdict(learner: Learner, copied: Path, tmp_path: Path) -> None:
+def test_a_job_becomes_a_policy_on_disk_and_a_verdict(learner: Learner[Lesson], copied: Path, tmp_path: Path) -> None:
     learner.submit(job(copied, tmp_path))
     first = learner.wait()
     assert first is not None
@@ -156,7 +156,7 @@ def test_a_learner_that_dies_loses_nothing_and_is_told_of(copied: Path, tmp_path
 
 
 def test_in_simulated_time_a_lesson_is_heard_of_when_its_time_has_come(copied: Path, tmp_path: Path) -> None:
-    learner = LearnerInline(delay_s=20.0)
+    learner = LearnerInline(takes_s=lambda lesson: 20.0)
     learner.submit(job(copied, tmp_path))
     learner.now_s = 19.9
     assert learner.poll() is None

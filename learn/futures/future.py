@@ -90,6 +90,11 @@ class Futures:
             first = seen if obs is None else obs
             return self._drive(_Way.of(actor, first, mode, seed), first, steps, on_step)
 
+    def start_of(self, scene_seed: int) -> Vector:
+        """The simulator state (S,) in which the scene of `reset(seed=scene_seed)` begins."""
+        self._env.reset(seed=scene_seed)
+        return self.plant.sim_state()
+
     def check_episode(self, episode: Episode, name: str) -> None:
         """Refuse an episode whose states are not this environment's."""
         if episode.meta.env_id != self.env_id:

@@ -56,10 +56,14 @@ def turning_point(futures: Futures, policy: Policy, episode: Episode, config: Se
     A policy that draws nothing repeats its own failure from every state of it: search with it in what somebody else drove.
     Recovering need not be monotone: between the two steps of the answer it turns, a later state may be a lucky one again.
     """
-    config = config or SearchConfig()
     futures.check_episode(episode, "the failed episode")
     states = np.asarray(episode.steps["sim_state"], np.float64)
-    trial = _Trial(futures, policy, states, episode.meta.seed, config, rolls_needed(policy, config.rolls))
+    return turning_point_of(futures, policy, states, episode.meta.seed, config or SearchConfig())
+
+
+def turning_point_of(futures: Futures, policy: Policy, states: Vector, scene_seed: int, config: SearchConfig) -> TurningPoint | None:
+    """The same in the states (T+1, S) of a rollout that began with `reset(seed=scene_seed)`."""
+    trial = _Trial(futures, policy, states, scene_seed, config, rolls_needed(policy, config.rolls))
     last = len(states) - 1
     places = [*range(0, last, config.stride), last]
     found = last_true(lambda k: trial.recovers(places[k]), len(places))
