@@ -1,4 +1,4 @@
-"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, demo."""
+"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, demo."""
 
 import sys
 

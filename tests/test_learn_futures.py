@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_learn_futures_support import AWAY, LONGEST, REACH, arm_of, driven, goal_keeper, policy_step, undecided
+from test_learn_futures_support import AWAY, LONGEST, REACH, arm_of, driven, goal_keeper, policy_step, stops_short, undecided
 
 from data.errors import UserError
 from learn.driver import Driver
-from learn.futures.future import Futures, draws, rolls_needed
+from learn.futures.future import Futures, Shake, draws, rolls_needed
 from learn.futures.ghosts import GhostConfig, Paused, ghosts, is_same_way, unfolding
 from learn.futures.packed import PackedPolicy
 from learn.futures.turning_point import SearchConfig, last_true, turning_point
@@ -108,6 +108,37 @@ def test_only_policies_that_draw_need_more_than_one_future() -> None:
     assert drawing == {"bc": False, "moe": True, "flow": True, "bc-rnn-gmm": True, "act": False}
     assert [draws(of("moe", sticky=sticky), mode=1) for sticky in ("episode", "chunk")] == [False, True]
     assert [rolls_needed(of(kind), 8) for kind in ("bc", "flow")] == [1, 8]
+
+
+def test_a_shaken_policy_draws_whatever_it_is(futures, plant) -> None:
+    start, policy = paused(plant), goal_keeper()
+    assert [rolls_needed(policy, 8, shake=shake) for shake in (0.0, 0.1)] == [1, 8]
+
+    def path(seed, shake):
+        return futures.roll(policy, start.sim_state, SEED, seed=seed, steps=10, shake=shake).path_m
+
+    np.testing.assert_array_equal(path(0, 0.1), path(0, 0.1))
+    np.testing.assert_array_equal(path(0, 0.0), path(1, 0.0))
+    assert 0.002 < np.abs(path(0, 0.1) - path(1, 0.1)).max() < 0.1
+
+
+def test_an_arm_is_shaken_along_its_way_and_not_turned_or_opened(plant) -> None:
+    shake = Shake.of(plant, 7, 0.1, seed=0)
+    action = np.array([0.5, -0.5, 0.0, 0.1, 0.0, 0.0, -1.0], np.float32)
+    shaken = np.array([shake.shaken(action) for _ in range(2000)])
+    assert np.abs((shaken - action).std(axis=0) - [0.1, 0.1, 0.1, 0, 0, 0, 0]).max() < 0.01
+    assert np.abs((shaken - action).mean(axis=0)).max() < 0.01
+    assert shaken.dtype == action.dtype
+    strong = Shake.of(plant, 7, 1.0, seed=0)
+    assert np.abs([strong.shaken(action) for _ in range(50)]).max() == 1.0
+    with pytest.raises(UserError, match=r"shake 2.0 is outside 0 … 1"):
+        Shake.of(plant, 7, 2.0, seed=0)
+
+
+def test_all_of_a_guest_s_action_is_shaken() -> None:
+    env, guest = make_plant("Reacher-v5", {})
+    assert (Shake.of(guest, 2, 0.1, seed=0).shaken(np.zeros(2, np.float32)) != 0.0).all()
+    env.close()
 
 
 def test_who_drives_meanwhile_does_not_forget(futures, plant) -> None:
@@ -294,6 +325,24 @@ def test_a_policy_that_draws_is_judged_on_seeds_that_did_not_choose(futures, fai
     assert found.rollouts > 12
 
 
+def test_shaken_a_policy_that_draws_nothing_has_a_turning_point_in_its_own_failure(futures, plant) -> None:
+    policy = stops_short(0.022)
+    own = driven(plant, SEED, 80, lambda t, obs: policy_step(policy.act(obs)[0]))
+    assert not own.meta.success
+    config = SearchConfig(rolls=12, allowance_steps=0, stride=27)
+    assert turning_point(futures, policy, own, config) is None
+    found = turning_point(futures, policy, own, replace(config, shake=0.1))
+    assert found is not None
+    assert found.is_confirmed
+
+    def share(step, seeds):
+        state, left = own.steps["sim_state"][step], 80 - step
+        return np.mean([futures.roll(policy, state, SEED, seed=k, steps=left, shake=0.1).success for k in seeds])
+
+    assert share(found.step, range(12)) >= 0.5 > share(found.lost_step, range(12))
+    assert (found.success_before, found.success_after) == (share(found.step, range(12, 24)), share(found.lost_step, range(12, 24)))
+
+
 def test_bisection_ends_between_a_yes_and_a_no_even_where_they_alternate() -> None:
     answers = [True, True, False, True, False, False, True, False]
     k = last_true(answers.__getitem__, len(answers))
@@ -312,3 +361,5 @@ def test_episodes_without_the_twin_s_states_are_refused(futures, plant, failure)
         turning_point(futures, goal_keeper(), replace(failure, meta=replace(failure.meta, env_id="PandaLift-v0")))
     with pytest.raises(UserError, match="turning point"):
         SearchConfig(stride=0)
+    with pytest.raises(UserError, match="shake"):
+        SearchConfig(shake=-0.1)

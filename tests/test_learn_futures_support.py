@@ -32,6 +32,15 @@ def goal_keeper(sign: float = 1.0) -> Policy:
     return policy
 
 
+def stops_short(short_m: float = 0.03) -> Policy:
+    """A regression by hand that goes to the ball and stops `short_m` beside it along x: it draws nothing, so it never arrives."""
+    policy = goal_keeper()
+    with torch.no_grad():
+        for side in (0, 3):
+            policy.head.mlp.layers[0].bias[0, side] = -short_m
+    return policy
+
+
 def undecided(probabilities: Sequence[float] = (0.3, 0.7), signs: Sequence[float] = (-1.0, 1.0), **changes: Any) -> Policy:
     """A mixture by hand: expert k goes to the ball (sign 1) or away from it (−1) and is chosen with a probability, wherever it is."""
     policy = build_policy(replace(CONFIG, kind="moe", experts=len(signs), **changes)).eval()

@@ -9,6 +9,7 @@ from learn.commands.evaluate import Compare, Evaluate
 from learn.commands.inverse import Label, Pretrain, TrainInverse
 from learn.commands.propagate import Propagate
 from learn.commands.train import Train
+from learn.commands.worth import Worth
 
 __all__ = [
     "COMMANDS",
@@ -21,6 +22,7 @@ __all__ = [
     "Propagate",
     "Train",
     "TrainInverse",
+    "Worth",
     "commands_for",
 ]
 
@@ -34,6 +36,7 @@ COMMANDS: dict[str, type] = {
     "pretrain": Pretrain,
     "label": Label,
     "propagate": Propagate,
+    "worth": Worth,
 }
 
 

@@ -1,12 +1,17 @@
-"""Corrections: the stretches of an episode in which somebody took the policy's place, and the time that took them."""
+"""Corrections: the stretches of an episode in which somebody took the policy's place, the time that took, and whose place it was."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.episode import Episode
-from data.schema import Phase
+from data.episode_file import read_episode
+from data.migrate import uid_from_content
+from data.schema import EpisodeMeta, Phase
+from data.session import Session
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,50 @@ class Stretch:
     begin: int
     end: int
     human_s: float
+
+
+@dataclass(frozen=True)
+class DriverName:
+    """What an episode says of the policy that drove it: the round that trained it, its kind, the fingerprint of what it learned from."""
+
+    round: int
+    kind: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, meta: EpisodeMeta) -> "DriverName | None":
+        """None where it says nothing, as other tools' recordings do not."""
+        said = meta.settings.get("policy")
+        if not isinstance(said, Mapping):
+            return None
+        number, kind, fingerprint = (said.get(name) for name in ("round", "kind", "fingerprint"))
+        if not (isinstance(number, int) and isinstance(kind, str) and isinstance(fingerprint, str)):
+            return None
+        return cls(number, kind, fingerprint)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """Episode `number`, in the file `path`, with its corrections. `driver` None: nobody knows which policy it was."""
+
+    path: Path
+    number: int
+    uid: str
+    driver: DriverName | None
+    stretches: tuple[Stretch, ...]
+
+
+def corrected_in(session: Session, numbers: Iterable[int] | None = None) -> list[Corrected]:
+    """Of these episodes (None: of all) those with corrections, in order. Raises UserError when one is damaged."""
+    found = []
+    for number in [row.number for row in session.rows()] if numbers is None else numbers:
+        path = session.episode_path(number)
+        episode = read_episode(path, ())
+        stretches = tuple(corrections_of(episode))
+        if stretches:
+            uid = episode.meta.uid or uid_from_content(episode)
+            found.append(Corrected(path, number, uid, DriverName.of(episode.meta), stretches))
+    return found
 
 
 def corrections_of(episode: Episode) -> list[Stretch]:

@@ -20,6 +20,7 @@ from teleop.envs import make_plant
 from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Plant
 
+ARM_AXES = 3  # dx, dy, dz
 Vector = NDArray[np.float64]
 
 
@@ -70,12 +71,14 @@ class Futures:
         steps: int,
         obs: Observation | None = None,
         on_step: Callable[[], None] | None = None,
+        shake: float = 0.0,
     ) -> Future:
         """Drive from `sim_state` (S,) in the scene of `reset(seed=scene_seed)`, to success, to the end, or for `steps`.
 
         All that is drawn comes from `seed`. `mode` indexes `policy.modes` of the first observation: it is held where modes
         are ways to do the whole task (`holds_modes`), elsewhere it is gone at the first look and then the policy goes on
         by itself. What a recurrent policy remembers is not in a state: it begins without. What `on_step` raises ends it.
+        `shake` is noise on what is executed (see `Shake`).
 
         Of our arms a future is exact to the bit. Of a guest, what MuJoCo keeps is exact, and what Python keeps is as at the
         episode's beginning; some observe after a step what was a substep ago, and here what is: `obs`, where it is known,
@@ -88,7 +91,8 @@ class Futures:
             self.plant.begin_again(scene_seed, sim_state)
             seen = self.plant.restore(sim_state)
             first = seen if obs is None else obs
-            return self._drive(_Way.of(actor, first, mode, seed), first, steps, on_step)
+            noise = Shake.of(self.plant, policy.config.action_dim, shake, seed)
+            return self._drive(_Way.of(actor, first, mode, seed), noise, first, steps, on_step)
 
     def start_of(self, scene_seed: int) -> Vector:
         """The simulator state (S,) in which the scene of `reset(seed=scene_seed)` begins."""
@@ -111,10 +115,10 @@ class Futures:
     def close(self) -> None:
         self._env.close()
 
-    def _drive(self, way: "_Way", obs: Observation, steps: int, on_step: Callable[[], None] | None) -> Future:
+    def _drive(self, way: "_Way", shake: "Shake", obs: Observation, steps: int, on_step: Callable[[], None] | None) -> Future:
         path, done, success, ended = [self._place_m()], 0, self.plant.is_success(), False
         while done < steps and not (success or ended):
-            obs, _, terminated, truncated, info = self.plant.step(way.act(obs))
+            obs, _, terminated, truncated, info = self.plant.step(shake.shaken(way.act(obs)))
             done, success, ended = done + 1, bool(info.get("success", False)), terminated or truncated
             path.append(self._place_m())
             if on_step is not None:
@@ -133,6 +137,42 @@ class Futures:
         if sim_state.shape != (self._width,):
             needed = f"{self.env_id} needs ({self._width},); use the env it was recorded with"
             raise UserError(f"this simulator state has {sim_state.shape} numbers, {needed}")
+
+
+@dataclass(frozen=True)
+class Shake:
+    """Gaussian noise of standard deviation `sd`, in actions, on the first `axes` of what is executed.
+
+    A policy that draws nothing so has many futures too, and what of it hangs by a thread shows. Laskey, Lee, Fox, Dragan and
+    Goldberg 2017, *DART: Noise Injection for Robust Imitation Learning* (CoRL), shake the demonstrator; here it is the policy.
+    """
+
+    sd: float
+    axes: int
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, plant: Plant, action_dim: int, sd: float, seed: int) -> "Shake":
+        """Raises UserError for an `sd` outside of 0 to 1.
+
+        Our arms are shaken along x, y and z: turns that no demonstration shows are never made good, and add up; a noise of
+        0.02 on them left a policy that succeeds in 16 of 16 scenes of PandaLift-v0 none, 0.1 on the rest of it all.
+        """
+        check_shake(sd)
+        return cls(sd, ARM_AXES if isinstance(plant, ArmEnv) else action_dim, np.random.default_rng(seed))
+
+    def shaken(self, action: Chunk) -> Chunk:
+        """(A,) in [-1, 1]"""
+        if self.sd == 0.0:
+            return action
+        noise = np.zeros(len(action))
+        noise[: self.axes] = self.rng.normal(0.0, self.sd, self.axes)
+        return np.clip(action + noise, -1.0, 1.0).astype(np.float32)
+
+
+def check_shake(shake: float) -> None:
+    if not 0.0 <= shake <= 1.0:
+        raise UserError(f"shake {shake} is outside 0 … 1; give the noise's standard deviation in actions, 0 for none")
 
 
 @dataclass
@@ -169,14 +209,14 @@ def holds_modes(policy: Policy) -> bool:
     return policy.head.keeps_modes and policy.config.sticky == "episode"
 
 
-def draws(policy: Policy, mode: int | None = None) -> bool:
+def draws(policy: Policy, mode: int | None = None, shake: float = 0.0) -> bool:
     """Whether two futures from the same state, in `mode`, may differ by their seeds."""
-    return not (policy.head.averages or (mode is not None and holds_modes(policy)))
+    return shake > 0.0 or not (policy.head.averages or (mode is not None and holds_modes(policy)))
 
 
-def rolls_needed(policy: Policy, rolls: int, mode: int | None = None) -> int:
+def rolls_needed(policy: Policy, rolls: int, mode: int | None = None, shake: float = 0.0) -> int:
     """Of `rolls` futures on seeds of their own, how many are different: one where nothing is drawn."""
-    return rolls if draws(policy, mode) else 1
+    return rolls if draws(policy, mode, shake) else 1
 
 
 def longest_steps(env: gymnasium.Env[Any, Any], plant: Plant) -> int | None:

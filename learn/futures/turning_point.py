@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data.episode import Episode
 from data.errors import UserError
-from learn.futures.future import Futures, draws, rolls_needed
+from learn.futures.future import Futures, check_shake, draws, rolls_needed
 from learn.policies import Policy
 
 RECOVERS = 0.5  # share of futures that succeed
@@ -18,18 +18,21 @@ Vector = NDArray[np.float64]
 @dataclass(frozen=True)
 class SearchConfig:
     """How to search. A state is tried with `rolls` futures on the same seeds; each has the time that the episode had left and
-    `allowance_steps` (100 are 5 s of our arms). `stride` is how finely the point is wanted, in steps.
+    `allowance_steps` (100 are 5 s of our arms). `stride` is how finely the point is wanted, in steps. `shake` is noise on the
+    policy's motion (`learn.futures.future.Shake`), for one that draws nothing.
     """
 
     rolls: int = 4
     allowance_steps: int = 100
     stride: int = 4
     seed: int = 0
+    shake: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rolls < 1 or self.stride < 1 or self.allowance_steps < 0:
             given = f"rolls {self.rolls}, stride {self.stride}, allowance_steps {self.allowance_steps}"
             raise UserError(f"{given} of a turning point: give at least 1, 1 and 0")
+        check_shake(self.shake)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class TurningPoint:
 def turning_point(futures: Futures, policy: Policy, episode: Episode, config: SearchConfig | None = None) -> TurningPoint | None:
     """Bisect an episode's states (T+1, S); None where the policy never recovers, from the start on, or does to the end.
 
-    A policy that draws nothing repeats its own failure from every state of it: search with it in what somebody else drove.
+    A policy that draws nothing repeats its own failure from every state of it: shake it, or search in what somebody else drove.
     Recovering need not be monotone: between the two steps of the answer it turns, a later state may be a lucky one again.
     """
     futures.check_episode(episode, "the failed episode")
@@ -63,7 +66,7 @@ def turning_point(futures: Futures, policy: Policy, episode: Episode, config: Se
 
 def turning_point_of(futures: Futures, policy: Policy, states: Vector, scene_seed: int, config: SearchConfig) -> TurningPoint | None:
     """The same in the states (T+1, S) of a rollout that began with `reset(seed=scene_seed)`."""
-    trial = _Trial(futures, policy, states, scene_seed, config, rolls_needed(policy, config.rolls))
+    trial = _Trial(futures, policy, states, scene_seed, config, rolls_needed(policy, config.rolls, shake=config.shake))
     last = len(states) - 1
     places = [*range(0, last, config.stride), last]
     found = last_true(lambda k: trial.recovers(places[k]), len(places))
@@ -108,13 +111,13 @@ class _Trial:
 
     def confirmed_share(self, step: int) -> float:
         """On seeds that had no part in the search: those favour what they chose. Where nothing is drawn there are no others."""
-        first = self.rolls if draws(self.policy) else 0
+        first = self.rolls if draws(self.policy, shake=self.config.shake) else 0
         return float(np.mean([self._succeeds(step, first + k) for k in range(self.rolls)]))
 
     def _succeeds(self, step: int, number: int) -> bool:
         if (step, number) not in self.known:
-            left = len(self.states) - 1 - step + self.config.allowance_steps
-            seed = self.config.seed + number
-            self.known[step, number] = self.futures.roll(self.policy, self.states[step], self.scene_seed, seed=seed, steps=left).success
+            left, state = len(self.states) - 1 - step + self.config.allowance_steps, self.states[step]
+            seed, shake = self.config.seed + number, self.config.shake
+            self.known[step, number] = self.futures.roll(self.policy, state, self.scene_seed, seed=seed, steps=left, shake=shake).success
             self.rollouts += 1
         return self.known[step, number]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +17,66 @@ import torch
 
 from data.cores import worker_pool
 from data.episode_file import read_episode
-from data.errors import UserError, one_of
-from data.migrate import uid_from_content
-from data.session import Session
-from learn.futures.corrections import Stretch, corrections_of
-from learn.futures.future import Futures, rolls_needed
-from learn.futures.ledger import Correction, Key, read_ledger, write_ledger
+from data.errors import UserError
+from data.worth import Correction, Key, read_ledger, write_ledger
+from learn.futures.corrections import Corrected, Stretch
+from learn.futures.future import Futures, check_shake, rolls_needed
 from learn.futures.packed import PackedPolicy
 from learn.policies import Policy
 
 ALLOWANCE_STEPS = 100  # more than the episode took, where the environment's own time limit is no later
+OnCorrection = Callable[[Correction, int], None]
+
+
+@dataclass(frozen=True)
+class WorthConfig:
+    """How a correction is tried: with `rolls` futures from before it and as many from after it, `shake` on the policy's motion
+    (`learn.futures.future.Shake`), in `workers` processes, of which nothing depends.
+    """
+
+    rolls: int = 8
+    shake: float = 0.0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if self.rolls < 1 or self.workers < 1:
+            raise UserError(f"--rolls {self.rolls} --workers {self.workers} of a correction's worth: give at least 1")
+        check_shake(self.shake)
 
 
 def worth_of(
-    session: Session,
+    corrected: Sequence[Corrected],
     policies: Policy | Mapping[int, Policy],
     path: Path,
-    *,
-    rolls: int = 8,
-    workers: int = 1,
-    on_correction: Callable[[Correction], None] | None = None,
+    config: WorthConfig | None = None,
+    on_correction: OnCorrection = lambda found, left: None,
 ) -> list[Correction]:
-    """The worth of every correction in `session`, in order. What the ledger at `path` holds is not tried again; what is new is added.
+    """The worth of every correction in `corrected`, in order. What the ledger at `path` holds is not tried again; what is new is added.
 
-    `policies`: the one that drove, or by the episodes' `dagger_round` (in round n drives what round n − 1 has trained).
-    A policy that draws nothing has one future only, so its shares are 0 or 1. All have the environment's time limit, or
-    `ALLOWANCE_STEPS` more than the episode took. `on_correction` is called with each new one, as it comes.
+    `policies`: the one that drove, or by the episode's number; episodes without are left out. A policy that draws nothing
+    and is not shaken has one future only, so its shares are 0 or 1. All have the environment's time limit, or
+    `ALLOWANCE_STEPS` more than the episode took. `on_correction` is called with each new one, once it is kept, and how
+    many are left. What was asked for stands last in the ledger; of what is no correction of these episodes any more it is freed.
     """
-    if rolls < 1 or workers < 1:
-        raise UserError(f"rolls {rolls} and workers {workers} of a correction's worth: give at least 1")
-    known = {correction.key: correction for correction in read_ledger(path)}
-    panel = _Panel.of(policies, rolls)
-    jobs = [job for row in session.rows() if (job := _job(session.episode_path(row.number), row.number, panel)).stretches]
-    todo = [left for job in jobs if (left := job.without(known)).stretches]
-    for found in _tried(todo, panel, workers):
-        known |= {correction.key: correction for correction in found}
+    config = config or WorthConfig()
+    panel = _Panel.of(corrected, policies, config)
+    jobs = [_job(one, stretch, panel) for one in corrected if one.number in panel.drivers for stretch in one.stretches]
+    known = {correction.key: correction for correction in read_ledger(path) if _still_there(correction, corrected)}
+    todo = [job for job in jobs if job.key not in known]
+    for done, found in enumerate(_tried(todo, panel, config.workers), 1):
+        known[found.key] = found
         write_ledger(path, known.values())
-        if on_correction is not None:
-            for correction in found:
-                on_correction(correction)
-    return [known[key] for job in jobs for key in job.keys]
+        on_correction(found, len(todo) - done)
+    asked = {job.key: known.pop(job.key) for job in jobs}
+    if asked:
+        write_ledger(path, [*known.values(), *asked.values()])
+    return list(asked.values())
+
+
+def _still_there(correction: Correction, corrected: Sequence[Corrected]) -> bool:
+    """Not where the episode was trimmed since: its steps are counted anew."""
+    own = [one for one in corrected if one.uid == correction.uid]
+    return not own or any((s.begin, s.end) == (correction.begin, correction.end) for one in own for s in one.stretches)
 
 
 # -- what there is to do -----------------------------------------------------------------------------------------------
@@ -67,63 +87,48 @@ class _Member:
     """A policy to be tried, as plain data, with `rolls` futures a state."""
 
     packed: PackedPolicy
-    fingerprint: str
     rolls: int
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """The policies by dagger round; under None the one for every round."""
+    """The policies by their fingerprints, and which of them drove an episode, by its number; all are shaken alike."""
 
-    members: Mapping[int | None, _Member]
+    members: Mapping[str, _Member]
+    drivers: Mapping[int, str]
+    shake: float
 
     @classmethod
-    def of(cls, policies: Policy | Mapping[int, Policy], rolls: int) -> "_Panel":
-        each: Mapping[Any, Policy] = {None: policies} if isinstance(policies, Policy) else policies
-        packed = {number: PackedPolicy.of(policy) for number, policy in each.items()}
-        return cls({n: _Member(p, p.fingerprint, rolls_needed(each[n], rolls)) for n, p in packed.items()})
-
-    def round_of(self, number: int, dagger_round: int) -> int | None:
-        """The key of the policy for an episode of this number."""
-        if None in self.members:
-            return None
-        if dagger_round not in self.members:
-            rounds = one_of(str(key) for key in self.members)
-            raise UserError(
-                f"episode {number} was driven in round {dagger_round}, there are policies for {rounds}; give the one that drove"
-            )
-        return dagger_round
+    def of(cls, corrected: Sequence[Corrected], policies: Policy | Mapping[int, Policy], config: WorthConfig) -> "_Panel":
+        each = {one.number: policies for one in corrected} if isinstance(policies, Policy) else policies
+        members, names = dict[str, _Member](), dict[int, str]()  # names by the policy's id: many episodes have the same one
+        for policy in {id(policy): policy for policy in each.values()}.values():
+            packed = PackedPolicy.of(policy)
+            names[id(policy)] = packed.fingerprint
+            members[packed.fingerprint] = _Member(packed, rolls_needed(policy, config.rolls, shake=config.shake))
+        return cls(members, {number: names[id(policy)] for number, policy in each.items()}, config.shake)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """An episode's stretches to be tried with one policy of the panel."""
+    """A stretch of an episode, to be tried with one policy of the panel."""
 
     path: Path
     number: int
     uid: str
-    member: int | None
+    stretch: Stretch
     fingerprint: str
     rolls: int
-    stretches: tuple[Stretch, ...]
+    shake: float
 
     @property
-    def keys(self) -> list[Key]:
-        return [(self.uid, stretch.begin, stretch.end, self.fingerprint, self.rolls) for stretch in self.stretches]
-
-    def without(self, known: Mapping[Key, Correction]) -> "_Job":
-        left = (stretch for stretch, key in zip(self.stretches, self.keys, strict=True) if key not in known)
-        return replace(self, stretches=tuple(left))
+    def key(self) -> Key:
+        return self.uid, self.stretch.begin, self.stretch.end, self.fingerprint, self.rolls, self.shake
 
 
-def _job(path: Path, number: int, panel: _Panel) -> _Job:
-    episode = read_episode(path, ())
-    stretches = tuple(corrections_of(episode))
-    if not stretches:  # nobody is asked for the policy of an episode without
-        return _Job(path, number, "", None, "", 0, ())
-    key = panel.round_of(number, episode.meta.dagger_round)
-    member = panel.members[key]
-    return _Job(path, number, episode.meta.uid or uid_from_content(episode), key, member.fingerprint, member.rolls, stretches)
+def _job(one: Corrected, stretch: Stretch, panel: _Panel) -> _Job:
+    name = panel.drivers[one.number]
+    return _Job(one.path, one.number, one.uid, stretch, name, panel.members[name].rolls, panel.shake)
 
 
 # -- trying ------------------------------------------------------------------------------------------------------------
@@ -133,36 +138,35 @@ class _Bench:
     """Owns the policies and the twin that they are tried in, which is made anew for an episode of another environment."""
 
     def __init__(self, panel: _Panel) -> None:
-        self._policies = {key: member.packed.unpack() for key, member in panel.members.items()}
+        self._policies = {name: member.packed.unpack() for name, member in panel.members.items()}
         self._twin: tuple[str, Futures] | None = None
 
-    def try_out(self, job: _Job) -> list[Correction]:
-        episode, policy = read_episode(job.path, ()), self._policies[job.member]
-        futures = self._futures(policy, episode.meta.env_id, episode.meta.env_kwargs)
+    def try_out(self, job: _Job) -> Correction:
+        episode, policy, stretch = read_episode(job.path, ()), self._policies[job.fingerprint], job.stretch
+        futures, meta = self._futures(policy, episode.meta.env_id, episode.meta.env_kwargs), episode.meta
         futures.check_episode(episode, f"episode {job.number}")
-        states, meta = np.asarray(episode.steps["sim_state"], np.float64), episode.meta
+        states = np.asarray(episode.steps["sim_state"], np.float64)
         horizon = max(futures.longest_steps or 0, len(episode) + ALLOWANCE_STEPS)
 
         def share(step: int) -> float:
-            tried = [futures.roll(policy, states[step], meta.seed, seed=k, steps=horizon - step) for k in range(job.rolls)]
+            state, left = states[step], horizon - step
+            tried = [futures.roll(policy, state, meta.seed, seed=k, steps=left, shake=job.shake) for k in range(job.rolls)]
             return sum(future.success for future in tried) / len(tried)
 
-        return [
-            Correction(
-                uid=job.uid,
-                episode=job.number,
-                dagger_round=meta.dagger_round,
-                begin=stretch.begin,
-                end=stretch.end,
-                human_s=stretch.human_s,
-                fingerprint=job.fingerprint,
-                rolls=job.rolls,
-                before=share(stretch.begin),
-                after=share(stretch.end),
-                success=meta.success,
-            )
-            for stretch in job.stretches
-        ]
+        return Correction(
+            uid=job.uid,
+            episode=job.number,
+            dagger_round=meta.dagger_round,
+            begin=stretch.begin,
+            end=stretch.end,
+            human_s=stretch.human_s,
+            fingerprint=job.fingerprint,
+            rolls=job.rolls,
+            shake=job.shake,
+            before=share(stretch.begin),
+            after=share(stretch.end),
+            success=meta.success,
+        )
 
     def _futures(self, policy: Policy, env_id: str, env_kwargs: Mapping[str, Any]) -> Futures:
         words = json.dumps([env_id, dict(env_kwargs), policy.config.image_keys], sort_keys=True)
@@ -177,8 +181,8 @@ class _Bench:
             self._twin = None
 
 
-def _tried(jobs: Sequence[_Job], panel: _Panel, workers: int) -> Iterator[list[Correction]]:
-    """The jobs' corrections, each job's as it is done."""
+def _tried(jobs: Sequence[_Job], panel: _Panel, workers: int) -> Iterator[Correction]:
+    """The jobs' corrections, each as it is done."""
     if min(workers, len(jobs)) <= 1:
         with closing(_Bench(panel)) as bench:
             yield from map(bench.try_out, jobs)
@@ -197,5 +201,5 @@ def _start_worker(panel: _Panel) -> None:
     _worker.append(_Bench(panel))
 
 
-def _try_in_worker(job: _Job) -> list[Correction]:
+def _try_in_worker(job: _Job) -> Correction:
     return _worker[0].try_out(job)

@@ -1,8 +1,8 @@
-"""The ledger of corrections: what each was worth, kept in a file from one call to the next."""
+"""Worth: the ledger of what each correction of a session was worth, found by `python -m learn worth`, kept beside the episodes."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from data.files import replace_file
 
 WORTH_NAME, FORMAT = "worth.json", 1
 
-Key = tuple[str, int, int, str, int]
+Key = tuple[str, int, int, str, int, float]
 
 
 @dataclass(frozen=True)
 class Correction:
     """One stretch of an episode, and the share of `rolls` futures that succeed from its `begin` without it, from its `end` with it.
 
-    `fingerprint` names the policy that was tried, `uid` the episode, `success` is how that ended.
+    `fingerprint` names the policy that was tried, `shake` is the noise on its motion, `uid` names the episode, `success` is how
+    that ended.
     """
 
     uid: str
@@ -29,6 +30,7 @@ class Correction:
     human_s: float
     fingerprint: str
     rolls: int
+    shake: float
     before: float
     after: float
     success: bool
@@ -44,7 +46,7 @@ class Correction:
 
     @property
     def key(self) -> Key:
-        return self.uid, self.begin, self.end, self.fingerprint, self.rolls
+        return self.uid, self.begin, self.end, self.fingerprint, self.rolls, self.shake
 
 
 def net_worth(corrections: Sequence[Correction]) -> float:
@@ -63,7 +65,8 @@ def read_ledger(path: Path) -> list[Correction]:
             raise ValueError(f"format {record['format_version']}, not {FORMAT}")
         return [_correction_of(row) for row in record["corrections"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no ledger of corrections ({' '.join(str(error).split())}); remove it, or give another") from error
+        reason = f"{path} is no ledger of corrections ({' '.join(str(error).split())})"
+        raise UserError(f"{reason}; remove it: python -m learn worth makes it anew") from error
 
 
 def write_ledger(path: Path, corrections: Iterable[Correction]) -> None:
@@ -71,7 +74,16 @@ def write_ledger(path: Path, corrections: Iterable[Correction]) -> None:
     try:
         replace_file(path, (json.dumps(record, indent=1) + "\n").encode())
     except OSError as error:
-        raise UserError(f"{path} could not be written ({error.strerror}); free some space or give another") from error
+        raise UserError(f"{path} could not be written ({error.strerror}); free some space and give the same command again") from error
+
+
+def latest_worth(corrections: Iterable[Correction], numbers: Mapping[str, int]) -> list[Correction]:
+    """Each correction once, as the last call of `learn worth` found it, of the episodes in `numbers` (by uid), in their order.
+
+    What is no longer in the session, deleted or merged elsewhere, is left out; `episode` is the number that it has now.
+    """
+    last = {(c.uid, c.begin, c.end): replace(c, episode=numbers[c.uid]) for c in corrections if c.uid in numbers}
+    return sorted(last.values(), key=lambda c: (c.episode, c.begin))
 
 
 def _correction_of(row: Mapping[str, Any]) -> Correction:
@@ -84,6 +96,7 @@ def _correction_of(row: Mapping[str, Any]) -> Correction:
         human_s=float(row["human_s"]),
         fingerprint=str(row["fingerprint"]),
         rolls=int(row["rolls"]),
+        shake=float(row["shake"]),
         before=float(row["before"]),
         after=float(row["after"]),
         success=bool(row["success"]),
