@@ -66,7 +66,8 @@ class Seat:
     """Who drives the next episode: a policy with a person beside it, or without a `pilot` the person alone; and from where.
 
     `seed` of the scene (None: the next one's own), `start` a simulator state (S,) of that scene (None: as it is reset);
-    `about` is kept with the episode; `words` tell the operator before it. `is_enough` is asked after each step: whether
+    With `handed_over` the person drives from the first step on, until they give the policy the wheel. `about` is kept with the
+    episode; `words` tell the operator before it. `is_enough` is asked after each step: whether
     the episode may end here, because what would come is known; it is kept as a partial one.
     """
 
@@ -74,6 +75,7 @@ class Seat:
     dagger_round: int = -1
     seed: int | None = None
     start: NDArray[np.float64] | None = None
+    handed_over: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     words: str = ""
     is_enough: Callable[[], bool] = lambda: False
@@ -294,6 +296,8 @@ class Loop:
         self.recorder.begin(self.mode, about, seed=self.seed, dagger_round=self.seat.dagger_round)
         self.started_s, self.starts_at_s = self.clock.now_s(), None
         self.hands.begin(latched=self.pilot is not None)
+        if self.seat.handed_over:
+            self.phase, self.wheel.handed_over = Phase.HUMAN, True
         self.message = ""
 
     def _end(self) -> End:

@@ -1,6 +1,6 @@
 """`python -m learn dagger`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -10,12 +10,16 @@ import tyro
 from rich.console import Console
 from rich.progress import Progress
 
+import teleop
 from data.cli import SESSION, print_json
-from data.errors import UserError
+from data.errors import UserError, one_of
 from data.session import Session
+from learn.commands.sitting import TARGET, sit, sitting_status
 from learn.dagger import ROUNDS_NAME, DaggerConfig, Watchers, run_dagger
 from learn.policies import PolicyKind
 from learn.rounds import ROUND_HEADING, Round, read_rounds, round_line, status_lines
+from learn.sitting.log import LOG_NAME as SITTING_NAME
+from learn.sitting.sitting import SittingConfig, in_chunks
 from learn.train import TrainConfig
 from learn.weights import Weighting
 from teleop.cockpit import CockpitConfig, open_cockpit
@@ -31,18 +35,24 @@ class Dagger:
     """Let the policy drive, answer where it asks, and train it on the answers, round after round."""
 
     session: tyro.conf.Positional[SESSION]
-    """demonstrations to begin with; rollouts and answers are added to it"""
+    """demonstrations to begin with; rollouts and answers are added to it. Empty or new: one sitting, you show it first"""
     out: Annotated[Path, tyro.conf.arg(metavar="MODEL_DIR")]
     """folder for the policies, the log and the plot; goes on where it stopped"""
     device: DeviceName = "auto"
     """who answers: gamepad, keyboard or scripted; auto takes what there is"""
     headless: bool = False
     """no window"""
+    env: str = ""
+    """of a new session: one of ours (python -m teleop envs), or any registered Gymnasium id"""
+    target: float | None = None
+    """one sitting instead of rounds, until the policy succeeds in this share of the scenes (a new session: 0.95)"""
+    minutes: float | None = None
+    """of one sitting: the most of your time, then it ends in any case"""
     policy: PolicyKind = "bc"
     steps: int | None = None
-    """minibatches of each round's training"""
-    members: int = 5
-    """size of the ensemble"""
+    """minibatches of each training"""
+    members: int | None = None
+    """size of the ensemble (5; in one sitting 1)"""
     torch_device: Literal["cpu", "cuda"] = "cpu"
     seed: int = 0
     skill: float = 1.0
@@ -58,26 +68,21 @@ class Dagger:
     """the last line of output is one JSON object"""
 
     def run(self) -> int:
-        session = Session.open(self.session)
+        session = Session.open(self.session) if self.session.exists() else None
+        sits = self.target is not None or session is None or not len(session)
+        if sits or (session is not None and (self.out / SITTING_NAME).exists()):
+            return self._sit(session)
+        assert session is not None
+        if self.env or self.minutes is not None:
+            raise UserError("--env and --minutes are for one sitting: give --target too, or a new session; this one has its environment")
         if self.status:
             return self._status(session)
         if self.resume and not (self.out / ROUNDS_NAME).exists():
             raise UserError(f"--resume: nothing was begun in {self.out}; give the folder of an earlier run, or leave --resume out")
         meta = session.env_of()
-        cockpit_config = CockpitConfig(
-            env_id=meta.env_id,
-            env_kwargs=meta.env_kwargs,
-            device=self.device,
-            headless=self.headless,
-            seed=self.seed,
-            max_seconds=longest_evaluation_s(meta.env_id, meta.env_kwargs),
-            operator=replace(operator_with(self.skill), supervises=self.config.gate.kind == "human"),
-        )
-        training = TrainConfig(
-            policy=self.policy, steps=self.steps, members=self.members, seed=self.seed, device=self.torch_device, weights=self.weights
-        )
-        config = replace(self.config, train=training)
-        with session.claim(), open_cockpit(cockpit_config) as cockpit:
+        config = replace(self.config, train=self._training(5))
+        supervises = self.config.gate.kind == "human"
+        with session.claim(), open_cockpit(self._cockpit(meta.env_id, meta.env_kwargs, supervises=supervises)) as cockpit:
             print(cockpit.why)
             print(ROUND_HEADING)
             with _bars(config) as watchers:
@@ -86,6 +91,44 @@ class Dagger:
         if self.json:
             print_json(self._summary(meta.env_id, rounds))
         return 0
+
+    def _sit(self, session: Session | None) -> int:
+        """One sitting: the person shows, the policy learns meanwhile, until the target."""
+        if self.status:
+            return sitting_status(self.out, json=self.json)
+        if self.resume and not (self.out / SITTING_NAME).exists():
+            raise UserError(f"--resume: no sitting was begun in {self.out}; give the folder of an earlier one, or leave --resume out")
+        env_id, env_kwargs = _env_of(session, self.env)
+        config = SittingConfig(
+            target=TARGET if self.target is None else self.target,
+            most_minutes=self.minutes,
+            evaluation_episodes=self.config.evaluation_episodes,
+            evaluation_seed=self.config.evaluation_seed,
+            workers=self.config.workers,
+            train=in_chunks(self._training(1)),
+        )
+        return sit(self.session, self._cockpit(env_id, env_kwargs, supervises=True), config, self.out, json=self.json)
+
+    def _training(self, members: int) -> TrainConfig:
+        return TrainConfig(
+            policy=self.policy,
+            steps=self.steps,
+            members=self.members or members,
+            seed=self.seed,
+            device=self.torch_device,
+            weights=self.weights,
+        )
+
+    def _cockpit(self, env_id: str, env_kwargs: Mapping[str, Any], *, supervises: bool) -> CockpitConfig:
+        return CockpitConfig(
+            env_id=env_id,
+            env_kwargs=env_kwargs,
+            device=self.device,
+            headless=self.headless,
+            seed=self.seed,
+            max_seconds=longest_evaluation_s(env_id, env_kwargs),
+            operator=replace(operator_with(self.skill), supervises=supervises),
+        )
 
     def _status(self, session: Session) -> int:
         for line in status_lines(self.out, session, self.config.rounds, self.config.episodes):
@@ -96,6 +139,18 @@ class Dagger:
 
     def _summary(self, env_id: str, rounds: list[Round]) -> dict[str, Any]:
         return {"env": env_id, "policy": self.policy, "gate": self.config.gate.kind, "rounds": [asdict(r) for r in rounds]}
+
+
+def _env_of(session: Session | None, wished: str) -> tuple[str, Mapping[str, Any]]:
+    """The session's environment; of a new one the wished."""
+    if session is not None and len(session):
+        row = session.env_of()
+        if wished not in ("", row.env_id):
+            raise UserError(f"--env {wished}: {session.path} is of {row.env_id}; leave --env out, or give a new session")
+        return row.env_id, row.env_kwargs
+    if not wished:
+        raise UserError(f"a new session needs an environment: give --env, one of {one_of(teleop.ENV_IDS)}, or any registered Gymnasium id")
+    return wished, {}
 
 
 @contextmanager

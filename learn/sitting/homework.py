@@ -1,0 +1,129 @@
+"""Homework: what the policy does while the person drives: learn from all there is, try itself out, find where it needs help."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from data.effort import effort_of
+from data.intervals import wilson
+from data.session import Session
+from learn.background import train_or_go_on
+from learn.checkpoint import load_policy
+from learn.futures.future import Futures
+from learn.promotion import SCENES, Verdict, first_scene, held_against
+from learn.sitting.belief import belief
+from learn.sitting.trouble import Scout, Trouble
+from learn.train import TrainConfig
+
+SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
+MOST_SCENES = 200  # of one policy
+MOST_TROUBLES = 8  # as many as a person sees to before the next homework is done
+LONGER_THAN_SHOWN = 1.5  # a policy that takes longer than this times the longest demonstration does not get on
+FEWEST_STEPS = 60
+MINIBATCH_S, STEP_S = 0.004, 0.002  # what they take on one core of a laptop, for simulated time; the others' are near nothing
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What came of homework `number`. `minutes`: of the person's time there was to learn from.
+
+    `successes` of `rollouts` scenes that nobody has learned from are those of the policy that drives from now on, `champion`; with
+    `sure`, the belief that it has reached the target. `troubles` are where it needs help. `minibatches` and `steps` are the work.
+    """
+
+    number: int
+    out: Path
+    verdict: Verdict
+    champion: int
+    minutes: float
+    episodes: int
+    successes: int
+    rollouts: int
+    sure: float
+    troubles: tuple[Trouble, ...]
+    fingerprint: str
+    minibatches: int
+    steps: int
+
+    @property
+    def success_rate(self) -> float:
+        return self.successes / self.rollouts
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's, 95 %."""
+        return wilson(self.successes, self.rollouts)
+
+    @property
+    def reached(self) -> bool:
+        return self.sure >= SURE
+
+    @property
+    def takes_s(self) -> float:
+        """What it takes a laptop, as near as a person who goes on driving would notice."""
+        return MINIBATCH_S * self.minibatches + STEP_S * self.steps
+
+
+@dataclass(frozen=True)
+class Homework:
+    """Learn policy `number` from the session as it is, hold it against the policy in `old` (number `against`), try out the winner."""
+
+    number: int
+    session: Path
+    train: TrainConfig
+    out: Path
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    target: float
+    old: Path | None = None
+    against: int | None = None
+
+    def alone(self) -> "Homework":
+        return self
+
+    def do(self) -> Findings:
+        session = Session.at(self.session)
+        minutes, most_steps = effort_of(session).total_s / 60.0, _most_steps(session)
+        result = train_or_go_on(session, self._training(session), self.out)
+        old = None if self.old is None else load_policy(self.old).policy
+        with closing(Futures(result.policy, self.env_id, self.env_kwargs)) as futures:
+            mine = Scout(result.policy, futures, most_steps)
+            theirs = None if old is None else Scout(old, futures, most_steps)
+            verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against)
+            winner = mine if theirs is None or verdict.promoted else theirs
+            if verdict.promoted:
+                self._look_on(mine)
+            troubles = winner.troubles(MOST_TROUBLES)
+        return Findings(
+            number=self.number,
+            out=self.out,
+            verdict=verdict,
+            champion=self.number if verdict.promoted else self.against or 0,
+            minutes=minutes,
+            episodes=result.episodes,
+            successes=winner.successes,
+            rollouts=winner.rollouts,
+            sure=belief(winner.successes, winner.rollouts, self.target),
+            troubles=tuple(troubles),
+            fingerprint=load_policy(self.out).fingerprint,
+            minibatches=result.steps,
+            steps=mine.steps + (0 if theirs is None else theirs.steps),
+        )
+
+    def _training(self, session: Session) -> TrainConfig:
+        """Everything is learned from: rollouts judge, not losses."""
+        return replace(self.train, valid_fraction=0.0)
+
+    def _look_on(self, scout: Scout) -> None:
+        """More scenes, for as long as they may still show that the target is reached."""
+        while scout.rollouts < MOST_SCENES and HOPELESS < belief(scout.successes, scout.rollouts, self.target) < SURE:
+            first = first_scene(self.number) + scout.rollouts
+            scout.tries(range(first, first + SCENES))
+
+
+def _most_steps(session: Session) -> int:
+    """How long a rollout may take."""
+    shown = max((row.steps for row in session.rows() if row.success), default=0)
+    return max(FEWEST_STEPS, round(LONGER_THAN_SHOWN * shown))

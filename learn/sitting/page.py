@@ -1,0 +1,158 @@
+"""The page of a sitting: what it came to and how many minutes of a person that took. One self-contained HTML document."""
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+import data
+from data.effort import NO_ROUND, Effort, efforts_by_round
+from data.errors import UserError
+from data.files import replace_file
+from data.intervals import wilson
+from data.report.markup import Html, join, tag
+from data.report.plots import Frame
+from data.report.tables import effort_table
+from data.report.tiles import duration
+from data.session import Session
+from learn.sitting.log import SittingLog, minutes_left
+
+PAGE_NAME = "sitting.html"
+CURVE_POINTS = 120
+
+
+def write_page(session: Session, log: SittingLog, effort: Effort, out: Path) -> Path:
+    """Write it into the folder `out`; its path."""
+    path = out / PAGE_NAME
+    try:
+        replace_file(path, page(session, log, effort).encode())
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}); free some space and give the same command again") from error
+    return path
+
+
+def page(session: Session, log: SittingLog, effort: Effort) -> str:
+    """The whole document, about a sitting in which at least one policy was learned."""
+    style = resources.files("data.report").joinpath("style.css").read_text(encoding="utf-8")
+    security = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=security),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"{log.env} in one sitting"),
+        tag("style", Html(style)),
+    )
+    rounds = {"you alone" if number == NO_ROUND else f"beside policy {number - 1}": e for number, e in efforts_by_round(session).items()}
+    main = tag(
+        "main",
+        tag("section", _tiles(log, effort)),
+        tag("section", tag("h2", "Success over your minutes"), _plot(log)),
+        tag("section", tag("h2", "What was learned when"), _table(log)),
+        tag("section", tag("h2", "What it cost"), effort_table("", rounds)),
+        tag("section", tag("h2", "How this was measured"), *(tag("p", text, class_="muted") for text in METHODS)),
+    )
+    body = tag(
+        "body", _header(session, log, effort), main, tag("footer", f"Written by gamepad-dagger {data.__version__}, python -m learn dagger.")
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+METHODS = (
+    "Minutes are those of driving, of deciding what to answer and of watching the policy drive, takes that were undone included; "
+    "not those between two episodes, nor those in which only the computer worked.",
+    "After every episode a policy was learned in the background from all there was and rolled out in scenes of its own, which nobody "
+    "has learned from, for one and a half times as long as the longest demonstration. Its success is that share; intervals are "
+    "Wilson's, 95 %. It took the old one's place only where, in the same scenes, it was no worse.",
+    "The sitting ends when the rollouts make it 90 % sure that the target is reached (Bayes, with a uniform prior). The figure above "
+    "is of other scenes, which had no part in that, with the environment's own time limit.",
+    "The curve is the most probable of a family (a power law with a beginning and a floor) under weak priors.",
+)
+
+
+def _header(session: Session, log: SittingLog, effort: Effort) -> Html:
+    minutes = effort.total_s / 60.0
+    if log.successes is None:
+        title = f"Not at {100 * log.target:.0f} % yet, after {minutes:.1f} minutes"
+    else:
+        title = f"{100 * log.successes / log.rollouts:.0f} % after {minutes:.1f} minutes of a person"
+    who = ", ".join(sorted({row.operator for row in session.rows()}))
+    facts = f"{log.env} · {log.policy} · target {100 * log.target:.0f} % · {who}"
+    return tag("header", tag("p", "One sitting", class_="kicker"), tag("h1", title), tag("p", facts))
+
+
+def _tiles(log: SittingLog, effort: Effort) -> Html:
+    last = log.findings[-1]
+    if log.successes is None:
+        success = ("Success so far", 100 * last.success_rate, last.interval, f"of {last.rollouts} scenes in the background")
+    else:
+        success = ("Success", 100 * log.successes / log.rollouts, wilson(log.successes, log.rollouts), f"of {log.rollouts} new scenes")
+    name, rate, (low, high), of = success
+    promoted = sum(f.verdict.promoted for f in log.findings)
+    found = [
+        _tile(name, f"{rate:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
+        _tile("A person's time", f"{effort.total_s / 60:.1f}", "min", f"target {'reached' if log.reached else 'not reached'}"),
+        _tile("Driving", f"{effort.driving_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
+        _tile("Deciding", f"{effort.deciding_s / 60:.1f}", "min", "from a question to the answer"),
+        _tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
+        _tile("Episodes", str(effort.episodes), "", f"{effort.successes} successes, {effort.undone} undone"),
+        _tile("Policies learned", str(len(log.findings)), "", f"{promoted} were promoted"),
+        _tile("Minutes left", minutes_left(log).split(" (")[0], "", f"to {100 * log.target:.0f} %, as foreseen"),
+    ]
+    return tag("dl", *found, class_="tiles")
+
+
+def _tile(name: str, value: str, unit: str, more: str) -> Html:
+    big = tag("dd", value, " " if unit else "", tag("small", unit) if unit else "", class_="value")
+    return tag("div", tag("dt", name), big, tag("dd", more, class_="more"), class_="tile card")
+
+
+def _plot(log: SittingLog) -> Html:
+    """Each policy's success with its interval, the most probable curve, the target."""
+    last = max(f.minutes for f in log.findings)
+    frame = Frame((0.0, max(1.0, 1.15 * last)), (0.0, 100.0), width=760.0, height=300.0)
+    marks = []
+    for f in log.findings:
+        low, high = f.interval
+        x = frame.x(f.minutes)
+        marks.append(tag("line", x1=x, x2=x, y1=frame.y(100 * low), y2=frame.y(100 * high), class_="axis"))
+        kind = "dot o-success" if f.verdict.promoted else "dot o-discarded"
+        marks.append(tag("circle", cx=x, cy=frame.y(100 * f.success_rate), r=4.0, class_=kind))
+    target = frame.y(100 * log.target)
+    line = tag("line", x1=frame.left, x2=frame.width - frame.right, y1=target, y2=target, class_="median")
+    name = tag("text", f"target {100 * log.target:.0f} %", x=frame.width - frame.right, y=target + 15, class_="tick end")
+    axes = frame.axes("minutes of a person's time", "success (%)")
+    legend = tag("p", "Green: promoted. Grey: not. Line: the most probable learning curve.", class_="note")
+    return tag(
+        "figure", frame.svg("success over minutes", axes, line, name, _curve(log, frame), join(marks)), legend, class_="plot card wide"
+    )
+
+
+def _curve(log: SittingLog, frame: Frame) -> Html:
+    scale, power, delay, floor = log.curve.mode
+    minutes = np.linspace(0.0, frame.x_range[1], CURVE_POINTS)
+    failure = floor + (1.0 - floor) * (1.0 + np.maximum(0.0, minutes - delay) / (power * scale)) ** -power
+    places = (f"{frame.x(m):.1f},{frame.y(100 * (1 - f)):.1f}" for m, f in zip(minutes.tolist(), failure.tolist(), strict=True))
+    return tag("polyline", points=" ".join(places), class_="trend")
+
+
+def _table(log: SittingLog) -> Html:
+    names = ("policy", "episodes", "minutes", "success", "95 % interval", "scenes", "against the old one", "")
+    heads = [tag("th", name, class_="n" if k < 6 else None) for k, name in enumerate(names)]
+    rows = []
+    for f in log.findings:
+        low, high = f.interval
+        verdict = f.verdict
+        against = "" if verdict.old_successes is None else f"{verdict.successes} to {verdict.old_successes} of {verdict.episodes}"
+        numbers = (
+            str(f.number),
+            str(f.episodes),
+            duration(60.0 * f.minutes),
+            f"{100 * f.success_rate:.0f} %",
+            f"{100 * low:.0f} … {100 * high:.0f} %",
+            str(f.rollouts),
+        )
+        words = (against, "promoted" if verdict.promoted else f"policy {f.champion} stayed")
+        rows.append(tag("tr", *(tag("td", n, class_="n") for n in numbers), *(tag("td", w) for w in words)))
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows))
+    return tag("div", table, class_="scroll card")

@@ -1,0 +1,287 @@
+"""One sitting: from an empty session to a policy that no longer needs the person, in one run of the loop."""
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from data.cores import core_count
+from data.errors import UserError
+from data.files import replace_file
+from data.schema import Phase
+from data.session import Session
+from learn.background import Learner, LearnerInline, LearnerProcess
+from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy
+from learn.driver import Driver
+from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
+from learn.futures.future import check_restorable
+from learn.futures.seer import GhostSeer
+from learn.gates.human import HumanGate
+from learn.promotion import append_verdict
+from learn.sitting.homework import Findings, Homework
+from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
+from learn.sitting.rescue import Oracle, OracleInline, OracleProcess, RescueGate, is_finished_by_policy
+from learn.sitting.spent import Spent
+from learn.sitting.trouble import Trouble
+from learn.train import TrainConfig
+from teleop.cockpit import Cockpit
+from teleop.loop import Loop, LoopConfig, Seat
+from teleop.pilot import Pilot
+from teleop.screen import Fact
+from teleop.tally import Tally
+
+ROUNDS_NAME = "rounds"
+UNLIMITED = 10**9
+CHUNK, STEPS = 8, 2000
+Waiting = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class SittingConfig:
+    """When it is good enough, and how it is learned. The last policy is evaluated in `evaluation_episodes` from `evaluation_seed` on.
+
+    `most_minutes` of the person's time, then it ends in any case (None: when they quit).
+    """
+
+    target: float = 0.95
+    most_minutes: float | None = None
+    evaluation_episodes: int = 100
+    evaluation_seed: int = FIRST_EVALUATION_SEED
+    workers: int = field(default_factory=core_count)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.target < 1.0:
+            raise UserError(f"--target {self.target}: give a success rate between 0 and 1, e.g. 0.95")
+        if self.evaluation_episodes < 1 or self.workers < 1:
+            raise UserError(f"--evaluation-episodes {self.evaluation_episodes} --workers {self.workers}: give at least 1")
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who is told how it goes: after a homework, after an episode, and while nothing can be done but wait."""
+
+    on_findings: Callable[[SittingLog], None] = lambda log: None
+    on_episode: Callable[[Tally, SittingLog], None] = lambda tally, log: None
+    waiting: Waiting = lambda words: nullcontext()
+
+
+def run_sitting(session: Session, cockpit: Cockpit, config: SittingConfig, out: Path, watchers: Watchers | None = None) -> SittingLog:
+    """The person drives, and behind them the policy learns after every episode and tries itself out in scenes of its own.
+
+    Where it fails the person is asked: next comes a scene in which it did, from where it went wrong, until both agree and the
+    simulator shows that the policy gets there from here. So they do less the better it is. It ends when rollouts make it
+    `SURE` that the target is reached, or when the person quits; the same call goes on. `out` holds the promoted policy,
+    `out/rounds/<n>` each one, `out/sitting.json` the log, `out/promotions.jsonl` who took whose place.
+    """
+    check_restorable(cockpit.plant, cockpit.config.env_id)
+    with ExitStack() as held:
+        real = cockpit.clock.kind == "real"
+        learner: Learner[Findings] = LearnerProcess() if real else LearnerInline(lambda found: found.takes_s)
+        held.callback(learner.close)
+        sitting = _Sitting(session, cockpit, config, out, learner, watchers or Watchers())
+        held.callback(sitting.close)
+        return sitting.run()
+
+
+class _Sitting:
+    """One call of `run_sitting`."""
+
+    def __init__(
+        self, session: Session, cockpit: Cockpit, config: SittingConfig, out: Path, learner: Learner[Findings], watchers: Watchers
+    ) -> None:
+        self.session, self.cockpit, self.config, self.out = session, cockpit, config, out
+        self.learner, self.watchers = learner, watchers
+        self.env_id, self.env_kwargs = cockpit.config.env_id, cockpit.config.env_kwargs
+        log = read_log(out) or SittingLog(self.env_id, config.train.policy, config.target)
+        self.log = replace(log, target=config.target, reached=log.reached and config.target <= log.target)
+        self.troubles: deque[Trouble] = deque()
+        self.policy: Checkpoint | None = None
+        self.oracle: Oracle | None = None
+        self.seer: GhostSeer | None = None
+        self.spent = Spent(session)
+        self.learned_from, self.credit, self.left = 0, 0.0, minutes_left(self.log)
+        self.facts: tuple[Fact, ...] = ()
+        self.loop: Loop | None = None
+        if self.log.champion is not None:
+            self._take_up(self.log.champion)
+
+    def close(self) -> None:
+        for held in (self.oracle, self.seer):
+            if held is not None:
+                held.close()
+
+    def run(self) -> SittingLog:
+        if self.log.reached and self.log.successes is not None:
+            raise UserError(
+                f"the sitting in {self.out} has reached its target of {self.log.target}; give a higher --target, or another --out"
+            )
+        config = LoopConfig(mapping=self.cockpit.config.mapping, seed=self.cockpit.config.seed)
+        self.loop = self.cockpit.loop(
+            self.session, config, on_episode=self._on_episode, learning=self._tick, next_seat=self._next_seat, is_over=self._is_over
+        )
+        self.loop.seer = self.seer
+        self.loop.run()
+        if self._is_over() and self.log.findings:
+            self._judge()
+        return self.log
+
+    # -- learning ------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> tuple[Fact, ...]:
+        """Once in every tick; between two episodes, where nobody waits for the loop: hear what was found out, set homework."""
+        if self.loop is None or self.loop.phase is not Phase.READY:
+            return self.facts
+        self._listen()
+        there = len(self.session)
+        if there > self.spent.episodes:
+            self.spent.look()
+        if not (self.learner.busy or self.log.reached) and there > self.learned_from and self._teaches():
+            self.learned_from = there
+            self.learner.submit(self._homework())
+        self.facts = self._facts()
+        return self.facts
+
+    def _listen(self) -> None:
+        if isinstance(self.learner, LearnerInline):
+            self.learner.now_s = self.cockpit.clock.now_s()
+        found = self.learner.poll()
+        if found is not None:
+            self._conclude(found)
+
+    def _teaches(self) -> bool:
+        return any(row.teaches for row in self.session.catalog().rows.values())
+
+    def _homework(self) -> Homework:
+        number, champion = len(self.log.findings), self.log.champion
+        old = None if champion is None else self._folder(champion)
+        folder = self._folder(number)
+        return Homework(
+            number, self.session.path, self.config.train, folder, self.env_id, self.env_kwargs, self.config.target, old, champion
+        )
+
+    def _conclude(self, found: Findings) -> None:
+        append_verdict(self.out, found.verdict)
+        self.log = self.log.with_findings(found)
+        self.troubles, self.left = deque(found.troubles), minutes_left(self.log)
+        if found.verdict.promoted:
+            _publish(found.out, self.out)
+            self._take_up(found.number)
+        write_log(self.out, self.log)
+        self.watchers.on_findings(self.log)
+
+    def _take_up(self, number: int) -> None:
+        """From the next episode on this policy drives."""
+        self.policy = load_policy(self._folder(number))
+        policy = self.policy.policy
+        if self.oracle is None:
+            ways = OracleProcess if self.cockpit.clock.kind == "real" else OracleInline
+            self.oracle = ways(policy, self.env_id, self.env_kwargs)
+            self.seer = GhostSeer(policy, self.env_id, self.env_kwargs) if self.cockpit.screen.is_seen else None
+        else:
+            self.oracle.swap(policy)
+            if self.seer is not None:
+                self.seer.swap(policy)
+        if self.loop is not None:
+            self.loop.seer = self.seer
+
+    def _judge(self) -> None:
+        """The last policy, on seeds that had no part in anything."""
+        champion = self.log.champion
+        assert champion is not None
+        policy, config = load_policy(self._folder(champion)).policy, self.config
+        with self._waiting(f"evaluating in {config.evaluation_episodes} new scenes"):
+            judged = evaluate(policy, self.env_id, self.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
+        self.log = replace(self.log, successes=judged.successes, rollouts=judged.episodes)
+        write_log(self.out, self.log)
+
+    def _waiting(self, words: str) -> AbstractContextManager[None]:
+        if self.cockpit.screen.is_seen:
+            self.cockpit.tell(words)
+        return self.watchers.waiting(words)
+
+    def _folder(self, number: int) -> Path:
+        return self.out / ROUNDS_NAME / str(number)
+
+    # -- driving -------------------------------------------------------------------------------------------------------
+
+    def _next_seat(self) -> Seat:
+        """Where the policy is known to fail, the person; else the policy as often as the evidence for it allows, the person else."""
+        self._listen()
+        if self.policy is None:
+            return Seat(words="show the policy how it is done; it learns while you drive")
+        if self.troubles:
+            return self._rescue(self.troubles.popleft())
+        self.credit += self.log.evidence
+        if self.credit < 1.0:
+            return Seat(words="a new scene: show it once more")
+        self.credit -= 1.0
+        return self._seat(Pilot(Driver(self.policy.policy), HumanGate(), UNLIMITED), words="the policy drives: hold RB where it goes wrong")
+
+    def _rescue(self, trouble: Trouble) -> Seat:
+        """The person from where the policy went wrong."""
+        assert self.policy is not None
+        gate = RescueGate()
+        seat = self._seat(Pilot(Driver(self.policy.policy), gate, UNLIMITED), words=_rescue_words(trouble, self.cockpit.plant.control_hz))
+        is_enough = lambda: self._is_finished(gate, trouble.seed)  # noqa: E731
+        return replace(seat, seed=trouble.seed, start=trouble.sim_state, handed_over=True, is_enough=is_enough)
+
+    def _seat(self, pilot: Pilot, words: str) -> Seat:
+        assert self.policy is not None
+        number = self.log.champion or 0
+        pilot.about = {"round": number, "kind": self.policy.policy.config.kind, "fingerprint": self.policy.fingerprint}
+        return Seat(pilot, dagger_round=number + 1, words=words)
+
+    def _is_finished(self, gate: RescueGate, seed: int) -> bool:
+        loop, oracle = self.loop, self.oracle
+        assert loop is not None
+        assert oracle is not None
+        left = loop.config.max_ticks - len(loop.recorder.states)
+        return is_finished_by_policy(gate, oracle, loop.plant, loop.obs, seed, left)
+
+    def _is_over(self) -> bool:
+        most = self.config.most_minutes
+        return self.log.reached or (most is not None and self.spent.minutes >= most)
+
+    def _on_episode(self, tally: Tally) -> None:
+        self.watchers.on_episode(tally, self.log)
+
+    def _facts(self) -> tuple[Fact, ...]:
+        """For the window."""
+        log, facts = self.log, list[Fact]()
+        if not log.findings:
+            facts.append(Fact("success", "nothing tried yet"))
+        else:
+            found = log.findings[-1]
+            low, high = found.interval
+            facts.append(Fact("success", f"{100 * found.success_rate:.0f} % of {found.rollouts}", found.success_rate))
+            facts.append(Fact("95 %", f"{100 * low:.0f} … {100 * high:.0f} %"))
+        facts.append(Fact("target", f"{100 * log.target:.0f} %", log.target))
+        facts.append(Fact("minutes so far", f"{self.spent.minutes:.1f}"))
+        facts.append(Fact("minutes left", self.left))
+        facts.append(Fact("it needs you in", f"{len(self.troubles)} scenes"))
+        if self.learner.busy:
+            facts.append(Fact("learning", "in the background"))
+        return tuple(facts)
+
+
+def _rescue_words(trouble: Trouble, control_hz: float) -> str:
+    if trouble.sim_state is None:
+        return "the policy fails in this scene: show it"
+    return f"the policy goes wrong here, {trouble.step / control_hz:.1f} s in: show it how it goes on"
+
+
+def in_chunks(train: TrainConfig) -> TrainConfig:
+    """For a `bc`: chunks that are carried out whole, where nothing else was asked for, and half as many minibatches.
+
+    From 15 demonstrations of PandaPickPlace that succeeds in 64 % of 80 scenes, looking again at every step in 35 %.
+    """
+    if train.policy != "bc" or train.chunk is not None:
+        return train
+    return replace(train, chunk=CHUNK, execute=CHUNK, steps=train.steps or STEPS)
+
+
+def _publish(promoted: Path, out: Path) -> None:
+    for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
+        replace_file(out / name, (promoted / name).read_bytes())

@@ -1,0 +1,227 @@
+"""One sitting: from an empty session to a policy, with the scripted person, in a real environment."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_lines import run
+
+from data.effort import effort_of
+from data.errors import UserError
+from data.schema import Outcome, Phase
+from data.session import Session
+from learn.checkpoint import load_policy
+from learn.futures.future import Futures
+from learn.promotion import Verdict, read_verdicts
+from learn.sitting.belief import belief
+from learn.sitting.homework import Findings
+from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
+from learn.sitting.page import page
+from learn.sitting.rescue import RescueGate
+from learn.sitting.trouble import Scout
+
+ROOT = Path(__file__).parent.parent
+REACH = "PandaReach-v0"
+QUICK = ["--env", REACH, "--device", "scripted", "--headless", "--steps", 150, "--evaluation-episodes", 4, "--workers", 1]
+
+
+@pytest.fixture(scope="module")
+def sat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sitting of half a minute, in which the policy stays bad enough to need its person."""
+    folder = tmp_path_factory.mktemp("sitting")
+    words = ["learn", "dagger", folder / "session", "--out", folder / "model", *QUICK, "--minutes", 0.5, "--target", 0.99]
+    assert run(*words) == 0
+    return folder
+
+
+# -- what it is sure of ------------------------------------------------------------------------------------------------
+
+
+def test_the_more_scenes_say_so_the_surer_it_is() -> None:
+    assert belief(0, 0, 0.95) == pytest.approx(0.05), "before anything is known all rates are alike"
+    assert belief(20, 20, 0.95) == pytest.approx(1 - 0.95**21)
+    assert belief(44, 44, 0.95) >= 0.9 > belief(43, 43, 0.95)
+    assert belief(95, 100, 0.95) < belief(190, 200, 0.95) < 0.7, "to be at the target on average is not to be sure of it"
+    assert belief(0, 50, 0.95) == pytest.approx(0.0, abs=1e-12)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        belief(1, 1, 1.0)
+
+
+# -- the whole of it ---------------------------------------------------------------------------------------------------
+
+
+def test_it_begins_with_nothing_and_ends_with_a_policy_the_session_and_a_page(sat: Path) -> None:
+    log, session = read_log(sat / "model"), Session.open(sat / "session")
+    assert log is not None
+    assert [f.number for f in log.findings] == list(range(len(log.findings)))
+    assert log.rollouts == 4
+    champion = max(v.number for v in read_verdicts(sat / "model") if v.promoted)
+    assert champion == log.champion
+    assert load_policy(sat / "model").fingerprint == load_policy(sat / "model" / "rounds" / str(champion)).fingerprint
+    assert effort_of(session).total_s >= 30.0, "it went on until the minutes were over"
+    text = (sat / "model" / "sitting.html").read_text(encoding="utf-8")
+    assert f"{effort_of(session).total_s / 60:.1f} minutes of a person" in text
+    assert "http" not in text.replace('http-equiv="Content-Security-Policy"', ""), "it asks nothing of the network"
+
+
+def test_the_person_shows_first_and_helps_where_the_policy_fails_afterwards(sat: Path) -> None:
+    session = Session.open(sat / "session")
+    rows = session.rows()
+    assert rows[0].dagger_round == -1
+    assert rows[0].seed == rows[0].number
+    helped = [row for row in rows if row.dagger_round >= 1 and row.seed >= 50_000]
+    assert helped, "scenes in which it failed in the background"
+    for row in helped:
+        steps, meta = session.read(row.number).steps, session.read(row.number).meta
+        assert steps["phase"][0] == Phase.HUMAN, "the person has the wheel from the beginning"
+        assert not np.isnan(steps["labels"][0]).any()
+        assert meta.settings["policy"]["round"] == row.dagger_round - 1
+
+
+def test_an_episode_ends_where_the_policy_gets_there_by_itself(sat: Path) -> None:
+    """And the simulator says so again."""
+    session = Session.open(sat / "session")
+    cut = [row for row in session.rows() if row.outcome is Outcome.PARTIAL and row.dagger_round >= 1]
+    assert cut
+    row = cut[-1]
+    policy = load_policy(sat / "model" / "rounds" / str(row.dagger_round - 1)).policy
+    futures = Futures(policy, REACH, {})
+    state = np.asarray(session.read(row.number).steps["sim_state"][-1])
+    assert futures.roll(policy, state, row.seed, seed=0, steps=150).success
+    futures.close()
+    assert row.labels > 0
+    assert row.teaches
+
+
+def test_every_step_of_it_replays_to_the_bit(sat: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("teleop", "replay", sat / "session", "--verify") == 0
+    assert run("data", "check", sat / "session") == 0
+    capsys.readouterr()
+
+
+def test_the_same_seed_gives_the_same_sitting(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        words = ["learn", "dagger", tmp_path / name, "--out", tmp_path / f"{name}-model", *QUICK, "--minutes", 0.15]
+        assert run(*words) == 0
+    one, other = (read_log(tmp_path / f"{name}-model") for name in ("one", "other"))
+    assert one is not None
+    assert other is not None
+    assert [(f.minutes, f.successes, f.rollouts) for f in one.findings] == [(f.minutes, f.successes, f.rollouts) for f in other.findings]
+
+
+KILLED = """
+import os, signal, sys
+from data.cli import run_command
+from learn.commands import COMMANDS
+from teleop.recorder import Recorder
+
+add, steps = Recorder.add, []
+
+def killed(recorder, step):
+    add(recorder, step)
+    steps.append(1)
+    if len(steps) == 150:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Recorder.add = killed
+run_command("learn", COMMANDS, sys.argv[1:])
+"""
+
+
+def test_a_sitting_that_was_killed_is_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dagger", tmp_path / "session", "--out", tmp_path / "model", *QUICK, "--minutes", 0.2]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    before = Session.open(tmp_path / "session").rows()
+    assert sum(row.steps for row in before) >= 149, "the running episode is a partial one now"
+    findings = read_log(tmp_path / "model")
+    capsys.readouterr()
+    assert run("learn", *words, "--resume") == 0
+    after = read_log(tmp_path / "model")
+    assert after is not None
+    assert [row.uid for row in Session.open(tmp_path / "session").rows()][: len(before)] == [row.uid for row in before]
+    assert findings is None or after.findings[: len(findings.findings)] == findings.findings
+    assert run("learn", "dagger", tmp_path / "session", "--out", tmp_path / "model", "--status", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["homeworks"] == len(after.findings)
+
+
+# -- its parts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_scout_remembers_where_the_policy_fails_and_finds_where_to_start(sat: Path) -> None:
+    policy = load_policy(sat / "model" / "rounds" / "0").policy
+    futures = Futures(policy, REACH, {})
+    scout = Scout(policy, futures, most_steps=40)
+    tried = scout.tries(range(60_000, 60_006))
+    assert (scout.rollouts, scout.successes) == (6, sum(tried))
+    troubles = scout.troubles(most=2)
+    assert [t.seed for t in troubles] == [60_000 + k for k, good in enumerate(tried) if not good][:2]
+    futures.close()
+
+
+def test_a_rescue_knows_when_both_are_of_one_mind_and_leaves_the_wheel_to_the_person() -> None:
+    gate, action = RescueGate(), np.zeros(7, np.float32)
+    assert not gate.asks(1.0)
+    assert [gate.hands_back(0.0, action, action) for _ in range(3)] == [False] * 3
+    assert gate.agrees
+    gate.hands_back(0.0, action, action + 1.0)
+    assert not gate.agrees
+
+
+def findings(number: int, minutes: float, successes: int, rollouts: int = 20) -> Findings:
+    sure = belief(successes, rollouts, 0.95)
+    verdict = Verdict(number, None, True, 20, successes)
+    return Findings(number, Path(str(number)), verdict, number, minutes, number + 1, successes, rollouts, sure, (), "f", 100, 1000)
+
+
+def test_the_log_is_kept_and_says_how_many_minutes_are_left(tmp_path: Path) -> None:
+    log = SittingLog(REACH, "bc", 0.95)
+    assert (log.champion, log.evidence) == (None, 0.0)
+    assert minutes_left(log) == "not to be said yet"
+    for k, successes in enumerate((0, 6, 12, 16)):
+        log = log.with_findings(findings(k, 2.0 * k, successes))
+    write_log(tmp_path, log)
+    assert read_log(tmp_path) == log
+    assert minutes_left(log)[0].isdigit()
+    assert log.evidence == pytest.approx(0.584, abs=0.001), "Wilson's lower end of 16 of 20"
+    sure = log.with_findings(findings(4, 9.0, 60, 60))
+    assert sure.reached
+    assert minutes_left(sure) == "none: there"
+    (tmp_path / "sitting.json").write_text("{}")
+    with pytest.raises(UserError, match="is damaged"):
+        read_log(tmp_path)
+
+
+def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) -> None:
+    log, session = read_log(sat / "model"), Session.open(sat / "session")
+    assert log is not None
+    text = page(session, replace(log, successes=None, rollouts=0), effort_of(session))
+    assert "Not at 99 % yet" in text
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{new}"], "a new session needs an environment: give --env"),
+        (["{new}", "--env", "PandaNothing-v0"], "there is no environment 'PandaNothing-v0'"),
+        (["{new}", "--env", REACH, "--target", "1.5"], "--target 1.5: give a success rate between 0 and 1"),
+        (["{session}", "--env", "PandaLift-v0", "--target", "0.9"], "is of PandaReach-v0; leave --env out"),
+        (["{session}", "--minutes", "3"], "are for one sitting"),
+        (["{new}", "--env", REACH, "--resume"], "no sitting was begun"),
+        (["{new}", "--status"], "no sitting was begun"),
+    ],
+)
+def test_a_mistake_is_one_line(sat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    places = {"new": tmp_path / "new", "session": sat / "session"}
+    given = [word.format(**places) for word in words]
+    assert run("learn", "dagger", *given, "--out", tmp_path / "out", "--headless", "--device", "scripted") == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new").exists(), "nothing is made of a mistake"
