@@ -24,6 +24,7 @@ from data.report.gather import choose
 from data.report.page import page
 from data.schema import Outcome
 from data.session import Session
+from data.worth import WORTH_NAME, Correction, write_ledger
 
 SMALL = ("--size", 160, 120, "--look", "hulls")
 VOID = {"meta", "br", "img", "input", "hr", "link", "source"}
@@ -172,6 +173,69 @@ def test_ctrl_c_leaves_no_half_page(eventful: Path, tmp_path: Path, monkeypatch:
     assert run("data", "report", eventful, "--out", tmp_path / "r.html", "--videos", 0) == 130
     assert list(tmp_path.iterdir()) == []
     assert page.__module__ == "data.report.page"
+
+
+# -- what corrections were worth -----------------------------------------------------------------------------------
+
+
+def correction(uid: str, number: int, before: float, after: float, begin: int = 0, human_s: float = 2.0) -> Correction:
+    return Correction(uid, number, 1, begin, begin + 5, human_s, "policy", 8, 0.1, before, after, True)
+
+
+@pytest.fixture
+def judged(copied: Path) -> Session:
+    """Five corrections, one of them tried twice, and one of an episode that is elsewhere now."""
+    session = Session.open(copied)
+    uids = {row.number: row.uid for row in session.rows()}
+    some = [
+        correction(uids[0], 7, 0.0, 0.125),
+        correction(uids[0], 7, 0.0, 1.0),
+        correction(uids[0], 7, 0.5, 0.5, 20),
+        correction(uids[2], 2, 1.0, 0.25, 3, 4.0),
+        correction(uids[2], 2, 0.0, 0.5, 30, 1.0),
+        correction("elsewhere", 1, 0.0, 1.0),
+    ]
+    write_ledger(session.path / WORTH_NAME, some)
+    return session
+
+
+def test_what_corrections_were_worth_stands_on_the_page(judged: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("data", "report", judged.path, "--out", tmp_path / "r.html", "--videos", 1, "--json") == 0
+    page = Page(tmp_path / "r.html")
+    section = page.section("worth")
+    assert "4 corrections in 2 episodes, 9 s of a person&#x27;s time (8 futures each, shaken by 0.1): +0.75 successes" in section
+    assert "2 helped, 1 harmed" in section
+    assert section.count("<circle") == 2 * 4
+    assert [section.count(f'class="dot o-{kind}"') for kind in ("success", "failure")] == [2, 1]
+    rows = re.findall(r'<tr><td class="n"><a href="(#\w+)">(\d)</a></td><td class="n">([\d–]+)', section)
+    (film,) = (name for name in page.ids if name.startswith("film") and name != "films")
+    places = {0: "#e0", 2: "#e2"} | {int(film.removeprefix("film")): f"#{film}"}
+    assert rows == [(places[0], "0", "0–5"), (places[2], "2", "30–35"), (places[0], "0", "20–25"), (places[2], "2", "3–8")]
+    assert set(page.ids) >= {place.removeprefix("#") for place, *_ in rows}
+    assert page.addresses.count("#worth") == 1
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])["worth"]
+    assert (said["corrections"], said["worth"], said["human_s"]) == (4, 0.75, 9.0)
+
+
+def test_without_a_ledger_nothing_is_said_of_worth(written: Page) -> None:
+    assert "worth" not in written.ids
+    assert "#worth" not in written.addresses
+
+
+def test_corrections_that_added_nothing_have_their_plots_too(judged: Session, tmp_path: Path) -> None:
+    uid = judged.rows()[0].uid
+    for some in ([correction(uid, 0, 0.5, 0.5)], [correction(uid, 0, 1.0, 0.0)]):
+        write_ledger(judged.path / WORTH_NAME, some)
+        assert run("data", "report", judged.path, "--out", tmp_path / "r.html", "--videos", 0) == 0
+        section = Page(tmp_path / "r.html").section("worth")
+        assert "none of it added anything" in section
+        assert "nan" not in section
+
+
+def test_a_damaged_ledger_is_a_mistake_that_says_what_to_do(judged: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (judged.path / WORTH_NAME).write_text("{", encoding="utf-8")
+    assert run("data", "report", judged.path, "--out", tmp_path / "r.html", "--videos", 0) == 2
+    assert "remove it: python -m learn worth makes it anew" in capsys.readouterr().err
 
 
 # -- films ---------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from data.report.page import page
 from data.selection import counted, numbers_text, select
 from data.session import Session
 from data.video import Image, check_size, film_name, is_folder, make_folder, make_room, write_video
+from data.worth_table import worth_summary
 
 PAGE_SUFFIXES = (".html", ".htm")
 
@@ -67,6 +68,7 @@ class Report:
                     "effort": _effort_facts(findings.effort.total),
                     "flagged": {str(f.number): [reason.text for reason in f.reasons] for f in findings.flagged},
                     "films": sorted(findings.films),
+                    "worth": worth_summary(findings.worth) if findings.worth else None,
                     "bytes": len(content),
                     "out": str(self.out),
                 }

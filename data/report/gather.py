@@ -1,7 +1,7 @@
 """Report: read a session's episodes one after the other, measure them, film some, and write the page."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from data.cli import progress_bar
 from data.effort import Ledger, add_trash, effort_of_episode
 from data.errors import UserError
 from data.films import film, films_in
+from data.migrate import uid_from_content
 from data.quality import KEYS, Quality, measure
 from data.report.coverage import Coverage
 from data.report.flags import Flagged, flag
@@ -20,6 +21,7 @@ from data.report.summary import summarise
 from data.schema import Outcome
 from data.session import Session
 from data.video import last_picture
+from data.worth import WORTH_NAME, Correction, latest_worth, read_ledger
 
 FILM_SIZE_PX, FILM_FPS, FILM_QUALITY = (320, 240), 10, 4  # some 100 kB each; a page of 24 is easily mailed
 
@@ -56,6 +58,7 @@ def report(session: Session, videos: int, camera: str) -> Findings:
         flagged=flagged,
         films=films,
         no_films=no_films,
+        worth=_worth(session, {q.number for q in readings.qualities}),
     )
 
 
@@ -105,6 +108,14 @@ def _films(session: Session, numbers: Sequence[int], camera: str) -> tuple[dict[
                 raise  # who names a camera wants to know
             reason = f"The simulator could not draw {'them' if not films_in(folder, numbers) else 'the others'}: {error}."
         return {n: Film(path.read_bytes(), last_picture(path)) for n, path in films_in(folder, numbers).items()}, reason
+
+
+def _worth(session: Session, readable: Collection[int]) -> list[Correction]:
+    """What `learn worth` found of the corrections in these episodes; nothing where it was not asked."""
+    ledger = read_ledger(session.path / WORTH_NAME)
+    rows = session.catalog().rows.values() if ledger else ()
+    numbers = {row.uid or uid_from_content(session.read(row.number, ())): row.number for row in rows if row.number in readable}
+    return latest_worth(ledger, numbers)
 
 
 def _recorded(created: Sequence[str]) -> str:

@@ -30,6 +30,12 @@ MEASURES = {
         "Switches: who drove changed. Stick travel: from rest to the edge is 1. Per label and per success: driving and deciding."
     ),
     "labels": "Steps for which the demonstrator answered what the right action is. The time is from the question to the answer.",
+    "worth": (
+        "What a correction added: the share of futures that succeed from the state after it, less that from the state before it, tried "
+        "in the simulator with the policy that drove, on the same seeds (python -m learn worth). A counterfactual (Pearl 2009, Causality, "
+        "chapter 7): the world with it and the world without. Human s: from the first action of it to the first after it, "
+        "and the thinking before. Net: how a corrected episode ended, less the share of futures that succeed without its corrections."
+    ),
     "driver": "Who chose the executed actions: a human, the policy, or the scripted operator.",
     "coverage": "Cells of 1 cm³ that the end effector was in, over all usable episodes; darker: more often, in steps of the logarithm.",
     "actions": "Executed actions of all usable episodes, each axis from −1 to 1, without the steps in which it was exactly 0.",
@@ -52,6 +58,7 @@ TITLES = {
     "operator": "Operator time per success",
     "cost": "Effort",
     "labels": "Labels",
+    "worth": "Worth of corrections",
     "driver": "Driven by",
     "coverage": "Workspace coverage",
     "actions": "Action coverage",

@@ -17,8 +17,10 @@ from data.report.measures import MEASURES, TITLES
 from data.report.summary import Summary
 from data.report.tables import effort_table, episode_table, group_table
 from data.report.tiles import driver_text, duration, outcome_badge, tiles
+from data.report.worth import worth_parts
 from data.schema import Outcome
 from data.selection import counted, numbers_text
+from data.worth import Correction
 
 SHOWN = 24  # flagged episodes that stand in the open
 LINKS = {
@@ -26,6 +28,7 @@ LINKS = {
     "numbers": "Numbers",
     "plots": "Plots",
     "effort": "Effort",
+    "worth": "Worth",
     "films": "Films",
     "episodes": "Episodes",
     "methods": "Measures",
@@ -42,7 +45,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report says. `flagged` is in the order to look at; `no_films` says why there are none."""
+    """All that a report says. `flagged` is in the order to look at; `no_films` says why there are none; `worth` is of corrections."""
 
     name: str
     env_id: str
@@ -55,6 +58,7 @@ class Findings:
     flagged: Sequence[Flagged]
     films: Mapping[int, Film] = field(default_factory=dict)
     no_films: str = ""
+    worth: Sequence[Correction] = ()
 
 
 def page(findings: Findings) -> str:
@@ -77,6 +81,7 @@ def page(findings: Findings) -> str:
         _section("plots", "Distributions and coverage", *plots(findings.qualities, findings.summary, findings.coverage)),
         _groups(findings.summary),
         _effort(findings.effort),
+        _section("worth", "What corrections were worth", *worth_parts(findings.worth, findings.films)) if findings.worth else "",
         _films(findings),
         _section("episodes", "All episodes", tag("p", "A click on a column's name sorts by it.", class_="note"), _all_episodes(findings)),
         _section("methods", "What the measures are", _methods()),
@@ -99,7 +104,11 @@ def _header(findings: Findings) -> Html:
         tag("h1", findings.name),
         tag("p", f"{findings.env_id} · {total}" + (f" · {damaged} damaged" if damaged else "")),
         tag("p", findings.recorded, class_="muted"),
-        tag("nav", *(tag("a", text, href=f"#{name}") for name, text in LINKS.items()), aria_label="sections"),
+        tag(
+            "nav",
+            *(tag("a", text, href=f"#{name}") for name, text in LINKS.items() if name != "worth" or findings.worth),
+            aria_label="sections",
+        ),
     )
 
 
@@ -142,7 +151,7 @@ def _film_card(number: int, quality: Quality | None, flagged: Flagged | None, fi
     lines = [tag("div", *head, class_="head"), tag("div", facts, class_="facts")]
     lines += [tag("ul", *reasons)] if reasons else []
     text = tag("div", *lines, class_="text")
-    return tag("article", _video(film, number) if film else "", text, class_="card film" if film else "card film bare")
+    return tag("article", _video(film, number) if film else "", text, class_="card film" if film else "card film bare", id=f"film{number}")
 
 
 def _video(film: Film, number: int) -> Html:
