@@ -25,6 +25,7 @@ from teleop.devices.panel import PanelOptions, show_devices
 from teleop.devices.scripted import OperatorConfig
 from teleop.envs import make_plant
 from teleop.envs.adapter import Guest
+from teleop.equipment import Equipment
 from teleop.generate import Plan, generate
 from teleop.grip import GripStyle
 from teleop.loop import LoopConfig
@@ -33,7 +34,7 @@ from teleop.modes import mode_names, wished_plan
 from teleop.stick import Button
 from teleop.stick_map import stick_map_for
 from teleop.tally import Tally
-from teleop.window import SIZE_PX, LookName, start_pygame
+from teleop.window import start_pygame
 
 RECORDINGS = Path("data") / "recordings"
 SCRIPTED_EPISODES = 10
@@ -54,10 +55,7 @@ class Record:
     """session folder, made when missing, gone on with when not"""
     device: DeviceName = "auto"
     """auto: a gamepad, else the keyboard, else (no display) a raw gamepad or the scripted operator"""
-    pad: str = ""
-    """which gamepad: its number, a part of its name or its GUID (python -m teleop devices lists them)"""
-    mappings: Path | None = None
-    """a file of SDL mappings (gamecontrollerdb.txt) for gamepads that SDL does not know"""
+    equipment: Annotated[Equipment, tyro.conf.arg(name="")] = field(default_factory=Equipment)
     episodes: int | None = None
     """stop after this many kept episodes (default: until you quit; 10 for the scripted operator)"""
     mode: str = ""
@@ -100,12 +98,6 @@ class Record:
     """forward on the left stick: away from the camera's eye, or along the robot base's x axis"""
     grip: Literal["hold", "toggle"] = "hold"
     """hold: the gripper follows the trigger; toggle: each pull closes or opens it"""
-    size: tuple[int, int] = SIZE_PX
-    """the window's width and height in pixels, from 960 720 on"""
-    look: LookName = "auto"
-    """how the arm is drawn; auto: the prettiest that keeps 60 pictures a second"""
-    sound: bool = False
-    """tones for start, success, questions and limits"""
     skill: float = 1.0
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
     workers: int | None = None
@@ -123,18 +115,13 @@ class Record:
             seed=self.seed,
             max_seconds=self.max_seconds,
             operator=operator,
-            pad=self.pad,
-            mappings=self.mappings,
             trims=self.trim,
-            size_px=self.size,
-            look=self.look,
-            sound=self.sound,
             sticks=self.sticks,
         )
         with contextlib.ExitStack() as stack:
             if self.session.exists():  # who is second hears it before anything opens
                 stack.enter_context(Session.create(self.session).claim())
-            cockpit = stack.enter_context(open_cockpit(config))
+            cockpit = stack.enter_context(open_cockpit(self.equipment.in_cockpit(config)))
             if self.grip == "toggle" and cockpit.device.source is Source.SCRIPTED:
                 raise UserError("the scripted operator holds the trigger; --grip toggle is for a person")
             modes = cockpit.plant.modes
@@ -176,8 +163,6 @@ class Record:
             raise UserError(f"--target {self.target} is not a count; give 1 or more")
         if not 0.0 <= self.countdown <= 60.0:
             raise UserError(f"--countdown {self.countdown} is outside 0 … 60; give seconds")
-        if not (SIZE_PX[0] <= self.size[0] <= 3840 and SIZE_PX[1] <= self.size[1] <= 2160):
-            raise UserError(f"--size {self.size[0]} {self.size[1]} is outside 960 720 … 3840 2160; give width and height in pixels")
 
     def _processes(self, wished: int | None) -> int:
         """How many drive at once; few episodes are sooner done than another process has started."""

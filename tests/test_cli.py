@@ -18,6 +18,7 @@ from test_data_support import META, made_episode
 
 from data.episode_file import read_episode
 from data.session import Session
+from teleop.cockpit import CockpitConfig
 from teleop.devices.gamepad import gamepads
 from teleop.window import start_pygame
 
@@ -88,6 +89,15 @@ BAD = {
     "endless countdown": (RECORD + " --countdown 99", "--countdown 99.0 is outside 0 … 60"),
     "negative countdown": (RECORD + " --countdown -1", "--countdown"),
     "a window for ants": (RECORD + " --size 320 240", "--size 320 240 is outside 960 720 … 3840 2160"),
+    "a window for ants, asked of dagger": (
+        "learn dagger {lift} --out {new} --size 320 240",
+        "--size 320 240 is outside 960 720 … 3840 2160",
+    ),
+    "no such pad mapping file, asked of dagger": (
+        "learn dagger {lift} --out {new} --device gamepad --mappings {file}x",
+        "--mappings {file}x",
+    ),
+    "a look that is none, asked of dagger": ("learn dagger {lift} --out {new} --look ugly", "'auto', 'pretty', 'meshes', 'hulls'"),
     "a tag that is none": (RECORD + " --tags left", "--tags left is not DIRECTION=NAME; directions: down, left, right, up"),
     "a tag nowhere": (RECORD + " --tags forward=a", "--tags forward=a is not DIRECTION=NAME"),
     "a tag twice": (RECORD + " --tags left=a right=a", "--tags gives two directions the same name"),
@@ -337,6 +347,34 @@ def test_every_option_is_described_or_says_it_all(package: str, name: str, capsy
     options = options_of(help_of(capsys, package, name))
     plain = {option for option, description in options.items() if not re.search(r"[a-z]{2}", description)}
     assert plain == SELF_EVIDENT.get(f"{package} {name}", set())
+
+
+def test_record_and_dagger_have_the_same_words_for_pad_and_window(capsys: pytest.CaptureFixture[str]) -> None:
+    recorder, loop = (options_of(help_of(capsys, *words)) for words in (("teleop", "record"), ("learn", "dagger")))
+    names = ("--pad", "--mappings", "--size", "--look", "--sound")
+    assert [loop[name] for name in names] == [recorder[name] for name in names]
+    assert all(recorder[name] for name in names)
+
+
+@pytest.mark.parametrize(
+    ("command", "opened_in"),
+    [("teleop record --session {new}", "teleop.commands"), ("learn dagger {lift} --out {new}", "learn.commands.dagger")],
+)
+def test_pad_and_window_reach_the_cockpit(
+    command: str, opened_in: str, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[CockpitConfig] = []
+
+    def open_cockpit(config: CockpitConfig) -> None:
+        asked.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{opened_in}.open_cockpit", open_cockpit)
+    words = f"{command} --pad 2 --mappings pads.txt --size 1280 800 --look hulls --sound".format(**places, new=tmp_path / "new")
+    assert run(*words.split()) == 130
+    (config,) = asked
+    assert (config.pad, config.mappings, config.size_px, config.look, config.sound) == ("2", Path("pads.txt"), (1280, 800), "hulls", True)
+    assert config.env_id == "PandaLift-v0"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -26,6 +26,7 @@ from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.commands import operator_with
 from teleop.devices import DeviceName
 from teleop.envs import longest_evaluation_s
+from teleop.equipment import Equipment
 from teleop.pilot import Pilot
 from teleop.tally import Tally
 
@@ -40,6 +41,7 @@ class Dagger:
     """folder for the policies, the log and the plot; goes on where it stopped"""
     device: DeviceName = "auto"
     """who answers: gamepad, keyboard or scripted; auto takes what there is"""
+    equipment: Annotated[Equipment, tyro.conf.arg(name="")] = field(default_factory=Equipment)
     headless: bool = False
     """no window"""
     env: str = ""
@@ -120,7 +122,7 @@ class Dagger:
         )
 
     def _cockpit(self, env_id: str, env_kwargs: Mapping[str, Any], *, supervises: bool) -> CockpitConfig:
-        return CockpitConfig(
+        config = CockpitConfig(
             env_id=env_id,
             env_kwargs=env_kwargs,
             device=self.device,
@@ -129,6 +131,7 @@ class Dagger:
             max_seconds=longest_evaluation_s(env_id, env_kwargs),
             operator=replace(operator_with(self.skill), supervises=supervises),
         )
+        return self.equipment.in_cockpit(config)
 
     def _status(self, session: Session) -> int:
         for line in status_lines(self.out, session, self.config.rounds, self.config.episodes):
