@@ -6,6 +6,7 @@ import multiprocessing.context
 import multiprocessing.resource_tracker
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -27,7 +28,7 @@ def worker_pool(workers: int, begin: Callable[..., None], *arguments: Any) -> It
 
     Leaving the block waits for what runs and drops what waits. Raises UserError when a worker dies.
     """
-    pool = ProcessPoolExecutor(workers, DeafContext(), _begin_worker, (begin, *arguments))
+    pool = ProcessPoolExecutor(workers, _PoolContext(), _begin_worker, (begin, *arguments))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -43,17 +44,46 @@ class _Worker(multiprocessing.context.SpawnProcess):
         if not hasattr(signal, "pthread_sigmask"):
             return super().start()
         multiprocessing.resource_tracker.ensure_running()  # whose start would unblock the signal
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            super().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with _ctrl_c_waits():
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                super().start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class DeafContext(multiprocessing.context.SpawnContext):
     """Fresh processes that do not hear Ctrl-C; they end when they are told to."""
 
     Process = _Worker
+
+
+class _PoolWorker(_Worker):
+    """Ends with this process, whatever happens: one that Ctrl-C comes upon while it is started is none of the pool's yet."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **{**options, "daemon": True})
+
+
+class _PoolContext(DeafContext):
+    Process = _PoolWorker
+
+
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Half a start is none: Ctrl-C, which any thread may hear although this one is deaf, is answered afterwards."""
+    answer = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(answer):
+        yield
+        return
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+    for number in heard[:1]:
+        answer(number, None)
 
 
 def _begin_worker(begin: Callable[..., None], *arguments: Any) -> None:
