@@ -16,6 +16,7 @@ from data.trash import trashed
 from data.trim import whole
 
 NO_ROUND = -1  # `dagger_round` of what was recorded outside of DAgger
+ALONE = "alone"  # the word in an episode's settings that says that nobody watched the policy drive; `shown_s` of it was shown later
 PAUSED = 0.5  # of a control period: a step that took so much longer than it was late for had a pause or a rewind before it
 
 Vector = NDArray[np.float64]
@@ -132,12 +133,13 @@ def effort_of_episode(episode: Episode) -> Effort:
     """The effort of one episode, its set-aside ends included; of a branch that was left, of what its parent does not share.
 
     A step costs the time since the step before it, less the time to decide, which counts by itself. Pauses and scrubbing back
-    are no time at all: no column says which of the two a gap was.
+    are no time at all: no column says which of the two a gap was. Where the policy drove alone, its driving is none either, and
+    answers that were given later are.
     """
     full, meta = whole(episode), episode.meta
     steps, branched = full.steps, meta.branch_step >= 0
     own = slice(meta.branch_step + meta.idle_start if branched else 0, None)
-    took_s, latency_s = _took_s(steps, 1.0 / meta.control_hz), np.nan_to_num(_floats(steps["decision_latency_s"]))
+    took_s, latency_s, alone = _took_s(steps, 1.0 / meta.control_hz), _latency_s(steps), meta.settings.get(ALONE)
     by_policy = np.asarray(steps["source"]) == Source.POLICY
     watched = by_policy | np.isin(steps["phase"], (Phase.POLICY, Phase.ASKING))
     intervened = np.asarray(steps["interventions"], np.bool_) | (~by_policy & watched.any())
@@ -146,7 +148,7 @@ def effort_of_episode(episode: Episode) -> Effort:
     return Effort(
         driving_s=float(took_s[own][~watched[own]].sum()),
         deciding_s=float(latency_s[own].sum()),
-        watching_s=float(took_s[own][watched[own]].sum()),
+        watching_s=float(took_s[own][watched[own]].sum()) if alone is None else float(alone.get("shown_s", 0.0)),
         labels=count_labels(steps["labels"][own]),
         interventions=int(np.count_nonzero((intervened & ~_before(intervened))[own])),
         context_switches=int(np.count_nonzero(np.diff(by_policy, prepend=by_policy[:1])[own])),
@@ -159,10 +161,16 @@ def effort_of_episode(episode: Episode) -> Effort:
 
 def _took_s(steps: Mapping[str, Array], period_s: float) -> Vector:
     """(T,) how long each step took: since the step before it, without questions; as long as it should where there was a gap."""
-    since_s = np.diff(_floats(steps["time_s"])) - np.nan_to_num(_floats(steps["decision_latency_s"]))[1:]
+    waited_s = np.where(np.asarray(steps["phase"]) == Phase.ASKING, _latency_s(steps), 0.0)  # for the others nothing stood still
+    since_s = np.diff(_floats(steps["time_s"])) - waited_s[1:]
     should_s = period_s + np.nan_to_num(_floats(steps["lateness_s"]))[1:]
     took_s = np.where(since_s > should_s + PAUSED * period_s, should_s, np.maximum(since_s, 0.0))
     return np.concatenate([[period_s], took_s])
+
+
+def _latency_s(steps: Mapping[str, Array]) -> Vector:
+    """(T,) from each question to its answer; 0 without one."""
+    return np.nan_to_num(_floats(steps["decision_latency_s"]))
 
 
 def _before(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from typing import Annotated
 import tyro
 
 from data.cores import core_count
+from data.effort import ALONE
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
@@ -22,11 +23,12 @@ from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED
 from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
+from learn.later.batch import Batch, answer_batch
 from learn.promotion import SCENES, append_verdict
 from learn.rounds import Round, begin_run, first_episode, read_rounds, round_of, rows_of_round, write_rounds
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
-from teleop.loop import LoopConfig
+from teleop.loop import LoopConfig, Seat
 from teleop.pilot import Pilot
 from teleop.screen import Fact
 from teleop.tally import Tally
@@ -43,6 +45,10 @@ class DaggerConfig:
     """rollouts a round"""
     labels: int = 200
     """most labels asked for in a round"""
+    label_later: bool = False
+    """the policy drives each round alone, you then answer about its most doubtful states in one batch, --labels of them"""
+    steps_apart: int = 10
+    """with --label-later: least distance between the states asked about in an episode, as long as there are enough"""
     gate: Annotated[GateConfig, tyro.conf.arg(name="")] = field(default_factory=GateConfig)
     beta: Annotated[BetaSchedule, tyro.conf.arg(name="")] = field(default_factory=BetaSchedule)
     scenes: int = SCENES
@@ -53,9 +59,13 @@ class DaggerConfig:
     train: Annotated[TrainConfig, tyro.conf.Suppress] = field(default_factory=lambda: TrainConfig(members=5))
 
     def __post_init__(self) -> None:
-        for name in ("rounds", "episodes", "labels", "scenes", "evaluation_episodes", "workers"):
+        for name in ("rounds", "episodes", "labels", "steps_apart", "scenes", "evaluation_episodes", "workers"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
+        if self.label_later and self.gate.kind == "human":
+            raise UserError("--gate human --label-later: nobody can take over from a policy that drives alone; give a gate that asks")
+        if self.label_later and self.gate.kind == "every-step" and self.beta.start > 0.0:
+            raise UserError(f"--beta-start {self.beta.start} --label-later: answers that are given later cannot be executed; leave one out")
 
     def executed_share(self, number: int) -> float:
         """How likely an answer is executed in round `number`."""
@@ -67,11 +77,14 @@ OnRollout = Callable[[int, Tally, Pilot], None]
 
 @dataclass(frozen=True)
 class Watchers:
-    """Who is told how it goes: after a round, after a rollout of it, and while nothing can be done but wait for the learning."""
+    """Who is told how it goes: after a round, after a rollout of it, after an answer that is given later (how many, of how many),
+    and while nothing can be done but wait for the learning.
+    """
 
     on_round: Callable[[Round], None] = lambda done: None
     on_rollout: OnRollout = lambda number, report, pilot: None
     waiting: Callable[[str], AbstractContextManager[None]] = lambda words: nullcontext()
+    on_answer: Callable[[int, int], None] = lambda answered, asked: None
 
 
 def run_dagger(session: Session, cockpit: Cockpit, config: DaggerConfig, out: Path, watchers: Watchers | None = None) -> list[Round]:
@@ -113,6 +126,8 @@ class _Run:
     def run(self) -> list[Round]:
         done, config = len(self.rounds), self.config
         config.gate.check_policy(config.train.policy, config.train.members)
+        if config.label_later and not self.cockpit.plant.can_restore:
+            raise UserError(f"--label-later: {self.cockpit.config.env_id} cannot be put back into a state; leave it out")
         if done > config.rounds + 1:
             raise UserError(f"{self.out} already holds {done - 1} rounds; give --rounds {done - 1} or more to go on, or another --out")
         self.first = begin_run(self.out, self.session) if not self.rounds else first_episode(self.out)
@@ -122,7 +137,7 @@ class _Run:
             self._drive(number)
             self._wait()  # of the round before, where that is still being learned from
             self._submit(number)
-            if self.cockpit.clock.kind == "simulated":
+            if self.cockpit.clock.kind == "simulated" or config.label_later:  # it is the newest policy's states that are worth a label
                 self._wait()
         self._wait()
         return self.rounds
@@ -139,10 +154,10 @@ class _Run:
         meta = self.session.env_of()
         few = len(self.session.rows()) < 2  # the first episode of a sitting is learned from, too: nothing is held out of it
         training = replace(self.config.train, valid_fraction=0.0) if few else self.config.train
-        old = None if self.champion is None else _round_dir(self.out, self.champion)
+        old = None if self.champion is None else round_dir(self.out, self.champion)
         judged = (self.config.evaluation_episodes, self.config.evaluation_seed, self.config.workers, self.config.scenes)
         return Job(
-            number, self.session.path, training, _round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
+            number, self.session.path, training, round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
         )
 
     def _submit(self, number: int) -> None:
@@ -170,7 +185,8 @@ class _Run:
         if lesson.verdict.promoted:
             self.champion = lesson.number
             _publish(lesson.out, self.out)
-        done = round_of(self.session, lesson, self.config.gate.kind, self.config.gate.wished_share, self.config.labels, self.first)
+        wished = None if self.config.label_later else self.config.gate.wished_share
+        done = round_of(self.session, lesson, self.config.gate.kind, wished, self.config.labels, self.first)
         self.rounds.append(done)
         write_rounds(self.out, self.rounds, self.session)
         self.watchers.on_round(done)
@@ -178,28 +194,44 @@ class _Run:
     # -- driving -------------------------------------------------------------------------------------------------------
 
     def _drive(self, number: int) -> None:
-        """What is missing of one round's rollouts, in which the policy asks."""
+        """What is missing of one round's rollouts, in which the policy asks, or which are asked about afterwards."""
         mine = rows_of_round(self.session.rows(), number, self.first)
         missing = self.config.episodes - sum(row.usable for row in mine)
-        if missing <= 0:
-            return
-        pilot = self._pilot(number, self.config.labels - sum(row.labels for row in mine))
+        if missing > 0:
+            self._roll_out(number, missing, self.config.labels - sum(row.labels for row in mine))
+        if self.config.label_later:
+            self._answer(number)
+
+    def _roll_out(self, number: int, missing: int, budget: int) -> None:
+        later = self.config.label_later
+        cockpit = self.cockpit.alone() if later else self.cockpit
+        pilot = self._pilot(number, 0 if later else budget)
         loop_config = LoopConfig(mapping=self.cockpit.config.mapping, episodes=missing, seed=self.cockpit.config.seed, dagger_round=number)
 
         def on_episode(report: Tally) -> None:
             self.watchers.on_rollout(number, report, pilot)
             self._take_up(pilot)
 
-        loop = self.cockpit.loop(
+        loop = cockpit.loop(
             self.session,
             loop_config,
             pilot,
             on_episode=on_episode,
-            learning=lambda: self._facts(number, pilot),
-            seer=self._seer(),
+            learning=lambda: self._standing(number) if later else self._facts(number, pilot),
+            next_seat=(lambda: Seat(pilot, number, about={ALONE: {}})) if later else None,
+            seer=None if later else self._seer(),
         )
         if loop.run().counted < missing:
             raise KeyboardInterrupt  # the operator quit: what was recorded is kept, a later call goes on
+
+    def _answer(self, number: int) -> None:
+        """What is unanswered of the round's states that are asked about."""
+        driven = [row.number for row in self.session.rows() if row.usable and row.number >= self.first and row.dagger_round == number]
+        batch = Batch(
+            self.session, driven, self._champion().policy, round_dir(self.out, number), self.config.labels, self.config.steps_apart
+        )
+        if not answer_batch(batch, self.cockpit, self._seer(), lambda: self._standing(number), self.watchers.on_answer):
+            raise KeyboardInterrupt
 
     def _pilot(self, number: int, budget: int) -> Pilot:
         loaded = self._champion()
@@ -210,7 +242,7 @@ class _Run:
     def _champion(self) -> Checkpoint:
         """The policy that drives."""
         assert self.champion is not None
-        return load_policy(_round_dir(self.out, self.champion))
+        return load_policy(round_dir(self.out, self.champion))
 
     def _seer(self) -> GhostSeer | None:
         """Ghost futures where somebody can see them; one for the whole run."""
@@ -232,12 +264,7 @@ class _Run:
 
     def _facts(self, number: int, pilot: Pilot) -> tuple[Fact, ...]:
         """For the window: how good the policy is, how much of the budget is left."""
-        best = next((r for r in reversed(self.rounds) if r.number == self.champion), None)
-        facts = [Fact("round", f"{number} of {self.config.rounds}", number / self.config.rounds)]
-        if best is not None:
-            facts.append(Fact("success", f"{100 * best.success_rate:.0f} %", best.success_rate))
-            facts.append(Fact("95 %", f"{100 * best.ci_low:.0f} … {100 * best.ci_high:.0f} %"))
-        facts.append(Fact("labels left", str(pilot.left), pilot.left / self.config.labels))
+        facts = [*self._standing(number), Fact("labels left", str(pilot.left), pilot.left / self.config.labels)]
         if pilot.states and 0.0 < self.config.gate.wished_share < 1.0:
             asked = (pilot.labels + pilot.either) / pilot.states
             facts.append(Fact("asked", f"{100 * asked:.0f} of {100 * self.config.gate.wished_share:.0f} %"))
@@ -245,12 +272,20 @@ class _Run:
             facts.append(Fact("learning", "in the background"))
         return tuple(facts)
 
+    def _standing(self, number: int) -> tuple[Fact, ...]:
+        best = next((r for r in reversed(self.rounds) if r.number == self.champion), None)
+        facts = [Fact("round", f"{number} of {self.config.rounds}", number / self.config.rounds)]
+        if best is not None:
+            facts.append(Fact("success", f"{100 * best.success_rate:.0f} %", best.success_rate))
+            facts.append(Fact("95 %", f"{100 * best.ci_low:.0f} … {100 * best.ci_high:.0f} %"))
+        return tuple(facts)
+
 
 def _learning(number: int) -> str:
     return f"learning from round {number}" if number else "learning from the demonstrations"
 
 
-def _round_dir(out: Path, number: int) -> Path:
+def round_dir(out: Path, number: int) -> Path:
     return out / ROUNDS_NAME / str(number)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from data.catalog import Row
-from data.effort import NO_ROUND, Effort, efforts_by_round
+from data.effort import ALONE, NO_ROUND, Effort, efforts_by_round
 from data.errors import UserError
 from data.files import replace_file
 from data.schema import Phase
@@ -74,12 +74,17 @@ def first_episode(out: Path) -> int:
         raise UserError(f"{path} is damaged ({error}); give another --out or remove that file") from error
 
 
-def round_of(session: Session, lesson: Lesson, gate: str, wished_share: float, budget: int, first: int = 0) -> Round:
-    """The round whose policy `lesson` tells of, from the session as it is; the run drove its episodes from number `first` on."""
+def round_of(session: Session, lesson: Lesson, gate: str, wished_share: float | None, budget: int, first: int = 0) -> Round:
+    """The round whose policy `lesson` tells of, from the session as it is; the run drove its episodes from number `first` on.
+
+    `wished_share` None: what the budget is of the round's states.
+    """
     number, rows, judged = lesson.number, [row for row in session.rows() if row.teaches], lesson.evaluation
     mine = rows_of_round(rows, number, first)
     effort = efforts_by_round(session, first if number else 0).get(number if number else NO_ROUND, Effort())
     answered, latencies_s = answers_in(session, mine, budget)
+    if wished_share is None:
+        wished_share = min(1.0, budget / max(1, sum(row.steps for row in mine)))
     return Round(
         number=number,
         labels=sum(row.labels for row in mine) if number else 0,
@@ -114,17 +119,19 @@ def rows_of_round(rows: Sequence[Row], number: int, first: int = 0) -> list[Row]
 def answers_in(session: Session, rows: Sequence[Row], budget: int) -> tuple[float, list[float]]:
     """Share of the states that the person answered in, asked or driving, and the seconds each question took.
 
-    States after the last answer that the budget allowed are not counted: nothing can be asked there.
+    States after the last answer that the budget allowed are not counted: nothing can be asked there. Of episodes that the
+    policy drove alone all count: later any could be asked about.
     """
     states, answered, latencies_s = 0, 0, list[float]()
     for row in rows:
-        steps = session.read(row.number, ()).steps
-        by_person = np.isin(steps["phase"], (Phase.ASKING, Phase.HUMAN))
-        open_until = np.flatnonzero(answered + np.cumsum(by_person) >= budget)
-        end = int(open_until[0]) + 1 if len(open_until) else len(by_person)
-        if answered < budget:
-            states, answered = states + end, answered + int(by_person[:end].sum())
+        episode = session.read(row.number, ())
+        steps, alone = episode.steps, ALONE in episode.meta.settings
         waited = np.asarray(steps["decision_latency_s"], np.float64)
+        by_person = np.isin(steps["phase"], (Phase.ASKING, Phase.HUMAN)) | ~np.isnan(waited)
+        open_until = np.flatnonzero(answered + np.cumsum(by_person) >= budget)
+        end = int(open_until[0]) + 1 if len(open_until) and not alone else len(by_person)
+        if answered < budget or alone:
+            states, answered = states + end, answered + int(by_person[:end].sum())
         latencies_s += waited[~np.isnan(waited)].tolist()
     return (answered / states if states else 0.0), latencies_s
 

@@ -82,6 +82,16 @@ PILOT_HELP: tuple[tuple[str, str, str], ...] = (
     ("X", "U", "asked: either is fine"),
     ("LB", "Shift", "asked: the next of its ways"),
 )
+DESK_HELP: tuple[tuple[str, str, str], ...] = (
+    ("A", "F", "yes, do that"),
+    ("any stick", "any stick key", "no, do this"),
+    ("RB", "Tab", "no: the sticks as they are"),
+    ("X", "U", "either is fine"),
+    ("LB", "Shift", "the next of its ways"),
+    ("LT", "Z", "the question before, anew"),
+)
+DESK_CUES = (Cue.START, Cue.PAUSE, Cue.QUIT, Cue.CONTROL_MODE, Cue.DIRECTIONS)  # what buttons may mean at the desk
+DESK_MEANING = {Cue.START: "begin, or go on", Cue.QUIT: "leave (every answer is kept)"}
 
 REWIND_HELP = ("LT (hold)", "Z (hold)", "rewind; let go to drive on")
 STICK_HELP: tuple[tuple[str, str, str], ...] = (

@@ -13,10 +13,12 @@ from data.errors import UserError
 from data.schema import Phase
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
+from teleop.desk import Desk, Pile
 from teleop.devices import DeviceName, choose_device, has_display
 from teleop.devices.calibration import mapping_for
 from teleop.devices.device import Device
 from teleop.devices.mappings import load_mappings
+from teleop.devices.nobody import Nobody
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import raw_pads
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
@@ -24,8 +26,10 @@ from teleop.envs import make_plant
 from teleop.envs.adapter import Guest
 from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Plant
+from teleop.grip import GripStyle
+from teleop.guest_hands import hands_of
 from teleop.loop import Loop, LoopConfig
-from teleop.mapping import MappingConfig
+from teleop.mapping import Directions, MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
 from teleop.screen import Headless, Screen, Status
@@ -82,8 +86,9 @@ class Cockpit:
         settings = {"mapping": asdict(self.config.mapping)}
         if self.sticks is not None:
             settings["sticks"] = asdict(self.sticks)
-        if isinstance(self.device, ScriptedOperator):
-            settings["operator"] = asdict(self.device.config)
+        person = self.device.other if isinstance(self.device, Nobody) else self.device
+        if isinstance(person, ScriptedOperator):
+            settings["operator"] = asdict(person.config)
         facts = {
             "env_id": self.config.env_id,
             "env_kwargs": dict(self.config.env_kwargs),
@@ -96,8 +101,17 @@ class Cockpit:
 
     def loop(self, session: Session, config: LoopConfig, pilot: Pilot | None = None, first: int | None = None, **hooks: Any) -> Loop:
         """THE loop over this cockpit; its episodes are numbered from `first` on (None: from the session's next)."""
-        limited = replace(config, max_ticks=self._longest_ticks(), sticks=self.sticks)
+        limited = replace(config, max_ticks=self.longest_ticks, sticks=self.sticks)
         return Loop(self.env, self.plant, self.device, self.screen, self.clock, self.recorder(session, first), limited, pilot, **hooks)
+
+    def desk(self, pile: Pile, **hooks: Any) -> Desk:
+        """The desk in this cockpit, at which stored states are answered about."""
+        hands = hands_of(self.plant, self.config.mapping, GripStyle.HOLD, Directions.CAMERA, self.sticks)
+        return Desk(self.plant, self.device, self.screen, self.clock, hands, pile, self.config.env_id, **hooks)
+
+    def alone(self) -> "Cockpit":
+        """The same with nobody at the sticks: a policy drives as fast as the machine can."""
+        return replace(self, device=Nobody(self.device), clock=SimulatedClock(1.0 / self.plant.control_hz))
 
     def tell(self, words: str) -> None:
         """Show the scene, and above it what is waited for, while no loop runs."""
@@ -105,7 +119,9 @@ class Cockpit:
         status = Status(Phase.PAUSED, self.device.name, self.config.env_id, message=words, scene_seed=self.config.seed)
         self.screen.show(status)
 
-    def _longest_ticks(self) -> int:
+    @property
+    def longest_ticks(self) -> int:
+        """How long an episode may last."""
         if self.config.max_seconds is None and self.plant.longest_steps is not None:
             return self.plant.longest_steps
         return round((self.config.max_seconds or LONGEST_S) * self.plant.control_hz)

@@ -17,7 +17,6 @@ from teleop.clock import Clock
 from teleop.dashboard import status_of
 from teleop.devices.device import Device, View
 from teleop.envs.plant import Obs, Plant
-from teleop.ghost_lines import GhostLine
 from teleop.grip import GripStyle
 from teleop.guest_hands import hands_of
 from teleop.mapping import Directions, MappingConfig
@@ -121,7 +120,6 @@ class Loop:
         self.phase, self.mode, self.message = Phase.READY, config.mode, ""
         self.tally, self.sight = Tally.of(recorder.session), Sight()
         self.hands = hands_of(plant, config.mapping, config.grip, config.directions, config.sticks)
-        self._cameras = plant.camera_names
         self.stick = Stick()
         self.wheel = Wheel(pilot)
         self.scrub: Scrub | None = None
@@ -137,7 +135,7 @@ class Loop:
             Phase.REWIND: self._rewind_tick,
         }
         self._new_scene()
-        self._heading_deg = self._look_heading_deg()
+        self._heading_deg = self.hands.heading_deg(self.sight.heading_deg(self.plant))
 
     def run(self) -> Tally:
         """Until enough is kept or the operator quits; a running episode is never lost."""
@@ -162,7 +160,7 @@ class Loop:
         for cue in self._cues(stick):
             self._obey(cue)
         self._set_modes(stick)
-        self._heading_deg = self._look_heading_deg()
+        self._heading_deg = self.hands.heading_deg(self.sight.heading_deg(self.plant))
         if self.phase in self._ticks:
             self._ticks[self.phase](stick)
         for line in self.recorder.scribe.news():
@@ -381,10 +379,6 @@ class Loop:
             self._change_phase(Cue.HAND_OVER if self.wheel.handed_over else Cue.ANSWER)
             self._step(turn)
 
-    def _look_heading_deg(self) -> float:
-        camera = self._cameras[self.sight.camera % len(self._cameras)]
-        return self.hands.heading_deg(self.plant.heading_deg(camera, self.sight.orbit))
-
     def _step(self, turn: Turn) -> None:
         before, sim_state, state = self.obs, self.plant.sim_state(), self.plant.flat_state()
         action = turn.action
@@ -439,11 +433,6 @@ class Loop:
             self.device.rumble(feel.AT_LIMIT)
 
     # -- what can be seen ------------------------------------------------------------------------------------------
-
-    def ghosts(self) -> tuple[GhostLine, ...]:
-        """What is known by now of where the policy would go from where it asks."""
-        question = self.wheel.question
-        return () if self.seer is None or question is None else self.seer.ghosts(question.way.action)
 
     def _view(self) -> View:
         watched = self.pilot is not None and self.phase in (Phase.POLICY, Phase.HUMAN, Phase.ASKING)

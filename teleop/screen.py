@@ -49,7 +49,8 @@ class Status:
     """Everything the window shows besides the arm itself. Plain data: it travels to the window's process.
 
     `ways` are those the policy sees where it asks, its own first, `chosen` the one that A accepts, `ghosts` where they lead;
-    `labels_left` of the budget; `handed_over`: the person drives until the policy takes the wheel back; `learning` says how
+    `labels_left` of the budget; `handed_over`: the person drives until the policy takes the wheel back; `queue` is
+    (which stored state is shown, of how many) at the desk; `learning` says how
     the policy's learning goes, `invitation` what the next episode is for;
     `rewind` is (step shown, steps recorded) while scrubbing; `hold` and `hold_wished` are ticks of held success (wished
     0: no auto-stop); `remaining_s` is what the episode may still last, `countdown_s` what is left before it starts;
@@ -81,6 +82,7 @@ class Status:
     label_budget: int = 0
     labels_left: int = 0
     handed_over: bool = False
+    queue: tuple[int, int] | None = None
     learning: tuple[Fact, ...] = ()
     invitation: str = ""
     control_mode: ControlMode = ControlMode.SIX

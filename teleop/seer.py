@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from teleop.ghost_lines import GhostLine
 from teleop.pilot import Action, Obs
+from teleop.question import Question
 
 
 class Seer(Protocol):
@@ -23,3 +24,8 @@ class Seer(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def ghosts_of(seer: Seer | None, question: Question | None) -> tuple[GhostLine, ...]:
+    """What is known by now of where the policy would go from where it asks."""
+    return () if seer is None or question is None else seer.ghosts(question.way.action)

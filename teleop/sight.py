@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from teleop.envs.plant import Plant
 from teleop.screen import Orbit
 from teleop.stick import Axis, Button, Stick
 
@@ -31,6 +32,11 @@ class Sight:
             self.camera, self.orbit = self.camera + 1, Orbit()
         self._held = held
         return stick.without(*AXES) if held else stick
+
+    def heading_deg(self, plant: Plant) -> float:
+        """Where "away from the viewer" points, in degrees from the base's x axis."""
+        cameras = plant.camera_names
+        return plant.heading_deg(cameras[self.camera % len(cameras)], self.orbit)
 
     def _turn(self, stick: Stick) -> None:
         across, up = (value if abs(value := stick.axis(axis)) > ORBITS_FROM else 0.0 for axis in AXES)

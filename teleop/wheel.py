@@ -1,39 +1,17 @@
 """Wheel: who acts in this tick when a policy drives too; questions, answers, taking over, handing back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data.schema import Phase, Source
 from teleop.bindings import Cue
 from teleop.hands import Hands
 from teleop.pilot import Action, Obs, Pilot, Way
+from teleop.question import Answer, Question, answer_of
 from teleop.stick import Axis, Button, Stick
 
 TAP_TICKS = 5  # RB released within a quarter of a second was a tap
 TRIGGER_MOVED = 0.1
 NOT_A_NUMBER = float("nan")
-
-
-@dataclass
-class Question:
-    """The policy stands still here: the ways it sees, its own first, how doubtful it is, since when it waits.
-
-    `chosen` is the way that A would accept.
-    """
-
-    ways: Sequence[Way]
-    score: float
-    asked_at_s: float
-    chosen: int = 0
-
-    @property
-    def proposal(self) -> Action:
-        """What the policy would have done."""
-        return self.ways[0].action
-
-    @property
-    def way(self) -> Way:
-        return self.ways[self.chosen]
 
 
 @dataclass(frozen=True)
@@ -157,37 +135,28 @@ class Wheel:
         return Turn(action, source, Phase.HUMAN, action, proposal, score, as_planned=bool((action == proposal).all()))
 
     def answer_turn(self, stick: Stick, hands: Hands, heading_deg: float, now_s: float, source: Source) -> Turn | None:
-        """The answer to the open question, once there is one.
-
-        A accepts the chosen way, LB chooses the next; a deflected stick, or RB with the sticks as they are, is another
-        answer; X: either is fine, so nothing is to be learned from it.
-        """
+        """The answer to the open question, once there is one."""
         assert self.pilot is not None
         assert self.question is not None
         question = self.question
-        if Button.LB in stick.pressed:
-            question.chosen = (question.chosen + 1) % len(question.ways)
-        corrected = Button.RB in stick.held or hands.is_deflected(stick)
-        accepted, either = Button.A in stick.pressed, Button.X in stick.pressed
-        if not (accepted or either or corrected):
-            hands.rest(stick)
+        answer = answer_of(question, stick, hands, heading_deg)
+        if answer is None:
             return None
-        label = None if either else question.way.action if accepted else hands.action(stick, heading_deg)
         self._answered_by_rb = Button.RB in stick.held
         latency_s = now_s - question.asked_at_s
-        self.pilot.note_answer(latency_s, labelled=label is not None)
-        self.handed_over, self._was_held = self.pilot.gate.hands_over and not (accepted or either), False
+        self.pilot.note_answer(latency_s, labelled=answer.label is not None)
+        self.handed_over, self._was_held = self.pilot.gate.hands_over and not answer.chose, False
         self.question = None
-        return self._answered(question, label, latency_s, source, chose=accepted or either)
+        return self._answered(question, answer, latency_s, source)
 
-    def _answered(self, question: Question, label: Action | None, latency_s: float, source: Source, *, chose: bool) -> Turn:
+    def _answered(self, question: Question, answer: Answer, latency_s: float, source: Source) -> Turn:
         """Executed is the answer, or with probability 1 − β what the policy would have done."""
         assert self.pilot is not None
         executes = self.pilot.executes_answer() or self.handed_over
-        if executes and chose and question.chosen:
+        if executes and answer.chose and question.chosen:
             self.pilot.policy.take(question.chosen)
-        wanted = question.way.action if label is None else label
+        wanted = question.way.action if answer.label is None else answer.label
         action = wanted if executes else question.proposal
-        by = source if executes and label is not None else Source.POLICY
-        as_planned = bool((action == question.proposal).all()) or chose
-        return Turn(action, by, Phase.ASKING, label, question.proposal, question.score, latency_s, as_planned)
+        by = source if executes and answer.label is not None else Source.POLICY
+        as_planned = bool((action == question.proposal).all()) or answer.chose
+        return Turn(action, by, Phase.ASKING, answer.label, question.proposal, question.score, latency_s, as_planned)

@@ -15,7 +15,8 @@ from data.cli import SESSION, print_json
 from data.errors import UserError, one_of
 from data.session import Session
 from learn.commands.sitting import TARGET, sit, sitting_status
-from learn.dagger import ROUNDS_NAME, DaggerConfig, Watchers, run_dagger
+from learn.dagger import ROUNDS_NAME, DaggerConfig, Watchers, round_dir, run_dagger
+from learn.later.queue import waiting_lines
 from learn.policies import PolicyKind
 from learn.rounds import ROUND_HEADING, Round, read_rounds, round_line, status_lines
 from learn.sitting.log import LOG_NAME as SITTING_NAME
@@ -136,6 +137,8 @@ class Dagger:
     def _status(self, session: Session) -> int:
         for line in status_lines(self.out, session, self.config.rounds, self.config.episodes):
             print(line)
+        for line in waiting_lines(round_dir(self.out, len(read_rounds(self.out)))):
+            print(line)
         if self.json:
             print_json(self._summary(session.env_of().env_id, read_rounds(self.out)))
         return 0
@@ -165,7 +168,11 @@ def _bars(config: DaggerConfig) -> Iterator[Watchers]:
         def on_rollout(number: int, report: Tally, pilot: Pilot) -> None:
             note = f"{report.successes} ok, {pilot.labels} labels"
             done = report.counted < config.episodes
-            bar.update(rolling, description=f"round {number}", completed=report.counted, note=note, visible=done)
+            bar.update(rolling, description=f"round {number}", total=config.episodes, completed=report.counted, note=note, visible=done)
+
+        def on_answer(answered: int, asked: int) -> None:
+            left = asked - answered
+            bar.update(rolling, description="questions", total=asked, completed=answered, note=f"{answered} of {asked}", visible=left > 0)
 
         @contextmanager
         def waiting(words: str) -> Iterator[None]:
@@ -175,4 +182,4 @@ def _bars(config: DaggerConfig) -> Iterator[Watchers]:
             finally:
                 bar.remove_task(task)
 
-        yield Watchers(lambda r: print(round_line(r)), on_rollout, waiting)
+        yield Watchers(lambda r: print(round_line(r)), on_rollout, waiting, on_answer)

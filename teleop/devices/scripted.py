@@ -53,7 +53,7 @@ class ScriptedOperator:
         return self._hand.stage
 
     def poll(self, events: Sequence[Any], view: View) -> Stick:
-        if view.phase is not self._last_phase:
+        if view.phase is not self._last_phase or view.seed != self._scene:
             self._notice(view)
         self._labeller.tick()
         if self._wait_ticks > 0:
@@ -75,8 +75,9 @@ class ScriptedOperator:
 
     def _notice(self, view: View) -> None:
         self._last_phase = view.phase
-        if view.phase is Phase.READY:
+        if view.phase is Phase.READY or view.seed != self._scene:
             self._begin_episode(view)
+        if view.phase is Phase.READY:
             self._wait_ticks = self._hand.ticks(self.config.think_s)
         elif view.phase is Phase.ASKING:
             self._wait_ticks = self._labeller.ask([] if view.proposal is None else self._apart(view.proposal, self._aims()))
@@ -84,6 +85,8 @@ class ScriptedOperator:
             self._take_the_wheel()
 
     def _begin_episode(self, view: View) -> None:
+        """Another scene is one, too: at the desk nobody starts it."""
+        self._scene = view.seed
         hand, whims, answers, watching = (np.random.default_rng([self._seed, view.seed, stream]) for stream in range(4))
         mode = self._mode(view.mode, whims)
         whim = tuple(whims.uniform(-1.0, 1.0, WHIMS))

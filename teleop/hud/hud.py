@@ -8,7 +8,7 @@ import pygame
 
 from data.schema import Phase
 from teleop.aids import Readout
-from teleop.hud import alerts, panels, shapes, strip
+from teleop.hud import alerts, keymap, panels, shapes, strip
 from teleop.hud.labels import KEYBOARD
 from teleop.hud.pad import PadPicture, mode_words
 from teleop.hud.shapes import AMBER, DARK, INK, Colour
@@ -96,10 +96,10 @@ class Hud:
 
     def _keymap(self, status: Status) -> float:
         """Gives its left end."""
-        facts = panels.keymap_facts(status, self._keyboard)
+        facts = keymap.keymap_facts(status, self._keyboard)
         if not facts[1]:
             return self.width
-        sheet = self._sheet("keymap", facts, lambda: panels.draw_keymap(self.type, *facts))
+        sheet = self._sheet("keymap", facts, lambda: keymap.draw_keymap(self.type, *facts))
         x = self.width - MARGIN - sheet.width
         self._place("keymap", sheet, x, panels.BAR_HEIGHT + MARGIN)
         return x

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from data.schema import Phase
 from teleop.aids import Readout
-from teleop.bindings import BINDINGS, MODE_BUTTONS, MODE_HELP, PILOT_HELP, REWIND_HELP, TAG_HELP, VIEW_HELP, Cue
+from teleop.bindings import MODE_BUTTONS
 from teleop.hud.alerts import HARD_N
-from teleop.hud.labels import relabel
 from teleop.hud.shapes import AMBER, BLUE, DARK, DIM, EDGE, GREEN, GREY, INK, RED, VIOLET, Colour
 from teleop.hud.sheet import Sheet, Type
 from teleop.screen import Fact, Status
@@ -24,10 +23,8 @@ PHASE_LOOK: dict[Phase, tuple[str, Colour]] = {
 }
 BAR_HEIGHT, LEFT_WIDTH, CELL_GAP = 52.0, 196.0, 18.0
 LAST_SECONDS = 10.0
-FULL_MAP_S = 10.0  # how long into an episode the whole key map stays
 WIDEST_WIDTH_M, FULL_FORCE_N = 0.08, 20.0
 ARROWS = {Button.LEFT: "←", Button.RIGHT: "→", Button.UP: "↑", Button.DOWN: "↓"}
-Rows = tuple[tuple[str, str], ...]
 
 
 # -- the bar at the top ------------------------------------------------------------------------------------------------
@@ -46,8 +43,10 @@ def bar_facts(status: Status) -> tuple[str, Colour, tuple[Cell, ...], tuple[Cell
     word, colour = PHASE_LOOK[status.phase]
     if status.phase is Phase.HUMAN and status.label_budget:
         word = "YOU DRIVE"
+    right = _right_cells(status)
+    if status.queue is not None:
+        return word, colour, _desk_cells(status, status.queue), right
     wished = "" if status.wished is None else f" / {status.wished}"
-    late = f"{status.late_ticks} · {status.lateness_ms:.1f} ms"
     cells = (
         Cell("episode", f"{status.episodes}{wished}", fraction=status.episodes / status.wished if status.wished else None),
         Cell("successes", str(status.successes), GREEN if status.success else INK),
@@ -55,12 +54,26 @@ def bar_facts(status: Status) -> tuple[str, Colour, tuple[Cell, ...], tuple[Cell
         *_target_cells(status),
         Cell("tag", status.mode or "none", INK if status.mode else DIM),
     )
-    right = (
+    return word, colour, cells, right
+
+
+def _right_cells(status: Status) -> tuple[Cell, ...]:
+    late = f"{status.late_ticks} · {status.lateness_ms:.1f} ms"
+    return (
         Cell("redraw", f"{status.redraw_hz:.0f} Hz"),
         Cell("late ticks", late, AMBER if status.late_ticks else INK),
         Cell("device", status.device),
     )
-    return word, colour, cells, right
+
+
+def _desk_cells(status: Status, queue: tuple[int, int]) -> tuple[Cell, ...]:
+    number, asked = queue
+    return (
+        Cell("question", f"{number} of {asked}", fraction=(asked - status.labels_left) / asked),
+        Cell("labels", str(status.labels)),
+        Cell("left", str(status.labels_left)),
+        Cell("at", f"{status.elapsed_s:.1f} s"),
+    )
 
 
 def _target_cells(status: Status) -> list[Cell]:
@@ -101,41 +114,6 @@ def _draw_cell(sheet: Sheet, cell: Cell, x: float, room: float) -> float:
     if cell.fraction is not None:
         sheet.bar(x, 43, room, 4, cell.fraction, BLUE)
     return x + room
-
-
-# -- the key map -------------------------------------------------------------------------------------------------------
-
-
-def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
-    """Whether the map is the short one, and its rows (key, meaning): what works now and nothing else."""
-    phase = status.phase
-    short = phase in (Phase.HUMAN, Phase.POLICY, Phase.REWIND) and status.elapsed_s > FULL_MAP_S
-    stick_help = status.stick_help or MODE_HELP[status.control_mode]
-    bound = [(b.pad, b.key, str(b.cue) if short else b.meaning) for b in BINDINGS if phase in b.phases and b.cue not in status.dead_cues]
-    if phase is Phase.REWIND:
-        bound.insert(0, ("LT (hold)", "Z (hold)", "rewind") if short else REWIND_HELP)
-    help_ = list(PILOT_HELP) if phase in (Phase.POLICY, Phase.ASKING) else []
-    if phase is Phase.HUMAN and not short:
-        help_ += [row for row in stick_help if row != REWIND_HELP or Cue.REWIND not in status.dead_cues]
-    rows = [*help_, *bound]
-    if not short:
-        rows += [*VIEW_HELP, *(TAG_HELP if phase is Phase.READY else ())]
-    return short, tuple((key if keyboard else relabel(pad, status.profile), meaning) for pad, key, meaning in rows)
-
-
-def draw_keymap(type_: Type, short: bool, rows: Rows) -> Sheet:
-    """Keys to the left, meanings to the right; as wide as its words need."""
-    size, line = 11.0, 17.5
-    keys = max(type_.width(key, size, bold=True) for key, _ in rows)
-    room = 112.0 if short else 166.0
-    lines = [(key if i == 0 else "", part) for key, meaning in rows for i, part in enumerate(type_.wrap(meaning, size, room))]
-    words = max(type_.width(part, size) for _, part in lines)
-    sheet = Sheet(type_, keys + words + 34, line * len(lines) + 16)
-    for i, (key, part) in enumerate(lines):
-        y = 8 + line * (i + 0.5)
-        sheet.text(key, 12, y, size, AMBER, bold=True)
-        sheet.text(part, keys + 22, y, size)
-    return sheet
 
 
 # -- the gripper -------------------------------------------------------------------------------------------------------
