@@ -91,7 +91,7 @@ DESK_HELP: tuple[tuple[str, str, str], ...] = (
     ("LT", "Z", "the question before, anew"),
 )
 DESK_CUES = (Cue.START, Cue.PAUSE, Cue.QUIT, Cue.CONTROL_MODE, Cue.DIRECTIONS)  # what buttons may mean at the desk
-DESK_MEANING = {Cue.START: "begin, or go on", Cue.QUIT: "leave (every answer is kept)"}
+DESK_MEANING = {Cue.START: "begin, or go on", Cue.QUIT: "leave; answers are kept"}
 
 REWIND_HELP = ("LT (hold)", "Z (hold)", "rewind; let go to drive on")
 STICK_HELP: tuple[tuple[str, str, str], ...] = (

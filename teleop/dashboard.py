@@ -54,8 +54,10 @@ def status_of(loop: "Loop") -> Status:
 def desk_status(desk: "Desk") -> Status:
     answered, asked = desk.pile.answered, len(desk.pile)
     missing = asked - len(answered)
-    waits = f"{missing} states wait for your answer: Start begins" if missing else "all answered; LT: the last one again, Start: go on"
-    paused = "paused: L3 goes on" if desk.stick.connected else f"{desk.device.name} is unplugged: plug it in"
+    waits = (
+        f"{missing} states wait for your answer: begin when you are there" if missing else f"all {asked} answered: this goes on by itself"
+    )
+    paused = "paused" if desk.stick.connected else f"{desk.device.name} is unplugged: plug it in"
     return replace(
         _what_both_show(desk, desk.question),
         env_id=desk.env_id,

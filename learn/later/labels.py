@@ -37,7 +37,7 @@ def write_labels(session: Session, queue: Queue) -> list[int]:
 def with_answers(episode: Episode, replies: Mapping[int, Reply]) -> Episode:
     """The episode with these answers about its steps. What was done in it stays: the policy did it.
 
-    With a label stand the sticks that say it and what they meant then (`stick`, `heading_deg`, `control_mode`).
+    With an answer stand the sticks and buttons that gave it and what they meant then (`stick`, `heading_deg`, `control_mode`).
     """
     columns = {name: np.array(episode.steps[name]) for name in ("labels", "decision_latency_s", "stick", "heading_deg", "control_mode")}
     for step, reply in replies.items():

@@ -17,7 +17,8 @@ def headline_facts(status: Status, readout: Readout) -> tuple[str, str, Colour] 
         doubt = f"doubt {status.score:.3f} · " if isfinite(status.score) else ""
         several = len(status.ways) > 1
         words = "Which way? A: the bold arrow, LB: the next one." if several else "What would you do here? The arrow is the policy's idea."
-        return words, f"{doubt}labels {status.labels}, {status.labels_left} left", AMBER
+        asked = f"question {status.queue[0]} of {status.queue[1]}" if status.queue else f"labels {status.labels}, {status.labels_left} left"
+        return words, f"{doubt}{asked}", AMBER
     if status.phase is Phase.READY and status.invitation:
         return status.invitation, "", BLUE
     if status.phase is Phase.HUMAN and status.handed_over:

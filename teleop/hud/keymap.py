@@ -44,6 +44,8 @@ def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
 def _desk_help(status: Status) -> list[tuple[str, str, str]]:
     bound = [b for b in BINDINGS if status.phase in b.phases and b.cue in DESK_CUES and b.cue not in status.dead_cues]
     asked = DESK_HELP if status.phase in (Phase.POLICY, Phase.ASKING) else ()
+    if status.phase is Phase.READY and not status.labels_left:
+        asked = DESK_HELP[-1:]
     return [*asked, *((b.pad, b.key, DESK_MEANING.get(b.cue, b.meaning)) for b in bound), *VIEW_HELP]
 
 

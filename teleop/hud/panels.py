@@ -72,7 +72,7 @@ def _desk_cells(status: Status, queue: tuple[int, int]) -> tuple[Cell, ...]:
         Cell("question", f"{number} of {asked}", fraction=(asked - status.labels_left) / asked),
         Cell("labels", str(status.labels)),
         Cell("left", str(status.labels_left)),
-        Cell("at", f"{status.elapsed_s:.1f} s"),
+        Cell("episode time", f"{status.elapsed_s:.1f} s"),
     )
 
 
