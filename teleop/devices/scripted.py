@@ -77,9 +77,9 @@ class ScriptedOperator:
         self._last_phase = view.phase
         if view.phase is Phase.READY or view.seed != self._scene:
             self._begin_episode(view)
-        if view.phase is Phase.READY:
-            self._wait_ticks = self._hand.ticks(self.config.think_s)
-        elif view.phase is Phase.ASKING:
+            think_ticks = self._hand.ticks(self.config.think_s)
+            self._wait_ticks = think_ticks if view.phase is Phase.READY else 0
+        if view.phase is Phase.ASKING:
             self._wait_ticks = self._labeller.ask([] if view.proposal is None else self._apart(view.proposal, self._aims()))
         elif view.phase is Phase.HUMAN and view.handed_over:
             self._take_the_wheel()
