@@ -204,6 +204,8 @@ class _Run:
 
     def _roll_out(self, number: int, missing: int, budget: int) -> None:
         later = self.config.label_later
+        if later and self.cockpit.screen.is_seen:
+            self.cockpit.tell(f"round {number}: the policy drives alone, then its questions come")
         cockpit = self.cockpit.alone() if later else self.cockpit
         pilot = self._pilot(number, 0 if later else budget)
         loop_config = LoopConfig(mapping=self.cockpit.config.mapping, episodes=missing, seed=self.cockpit.config.seed, dagger_round=number)
@@ -217,9 +219,9 @@ class _Run:
             loop_config,
             pilot,
             on_episode=on_episode,
-            learning=lambda: self._standing(number) if later else self._facts(number, pilot),
+            learning=lambda: self._facts(number, pilot),
             next_seat=(lambda: Seat(pilot, number, about={ALONE: {}})) if later else None,
-            seer=None if later else self._seer(),
+            seer=self._seer(),
         )
         if loop.run().counted < missing:
             raise KeyboardInterrupt  # the operator quit: what was recorded is kept, a later call goes on

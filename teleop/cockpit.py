@@ -32,7 +32,7 @@ from teleop.loop import Loop, LoopConfig
 from teleop.mapping import Directions, MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
-from teleop.screen import Headless, Screen, Status
+from teleop.screen import Headless, Screen, Status, Unwatched
 from teleop.scribe import InlineScribe, ScribeProcess
 from teleop.stick_map import StickMap, stick_map_for
 from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
@@ -110,8 +110,9 @@ class Cockpit:
         return Desk(self.plant, self.device, self.screen, self.clock, hands, pile, self.config.env_id, **hooks)
 
     def alone(self) -> "Cockpit":
-        """The same with nobody at the sticks: a policy drives as fast as the machine can."""
-        return replace(self, device=Nobody(self.device), clock=SimulatedClock(1.0 / self.plant.control_hz))
+        """The same with nobody at the sticks or the window: a policy drives as fast as the machine can."""
+        clock = SimulatedClock(1.0 / self.plant.control_hz)
+        return replace(self, device=Nobody(self.device), screen=Unwatched(self.screen), clock=clock)
 
     def tell(self, words: str) -> None:
         """Show the scene, and above it what is waited for, while no loop runs."""

@@ -125,6 +125,25 @@ class Screen(Protocol):
     def close(self) -> None: ...
 
 
+class Unwatched:
+    """A screen to which nothing is shown for a while; quitting there still counts."""
+
+    is_seen = False
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def poll(self) -> Sequence[Any]:
+        return self._screen.poll()
+
+    def wants_to_quit(self) -> bool:
+        return self._screen.wants_to_quit()
+
+    def show(self, status: Status) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Headless:
     """No window. With `pump`, SDL's events are drained all the same, so that a gamepad works without a display."""
 
