@@ -16,7 +16,8 @@ from data.trash import trashed
 from data.trim import whole
 
 NO_ROUND = -1  # `dagger_round` of what was recorded outside of DAgger
-ALONE = "alone"  # the word in an episode's settings that says that nobody watched the policy drive; `shown_s` of it was shown later
+ALONE = "alone"  # the word in an episode's settings that says that nobody watched the policy drive
+ANSWERED_LATER = "answered_later"  # the word for what answers given later have cost: `shown_s`, the seconds watched for them
 PAUSED = 0.5  # of a control period: a step that took so much longer than it was late for had a pause or a rewind before it
 
 Vector = NDArray[np.float64]
@@ -139,7 +140,7 @@ def effort_of_episode(episode: Episode) -> Effort:
     full, meta = whole(episode), episode.meta
     steps, branched = full.steps, meta.branch_step >= 0
     own = slice(meta.branch_step + meta.idle_start if branched else 0, None)
-    took_s, latency_s, alone = _took_s(steps, 1.0 / meta.control_hz), _latency_s(steps), meta.settings.get(ALONE)
+    took_s, latency_s = _took_s(steps, 1.0 / meta.control_hz), _latency_s(steps)
     by_policy = np.asarray(steps["source"]) == Source.POLICY
     watched = by_policy | np.isin(steps["phase"], (Phase.POLICY, Phase.ASKING))
     intervened = np.asarray(steps["interventions"], np.bool_) | (~by_policy & watched.any())
@@ -148,7 +149,7 @@ def effort_of_episode(episode: Episode) -> Effort:
     return Effort(
         driving_s=float(took_s[own][~watched[own]].sum()),
         deciding_s=float(latency_s[own].sum()),
-        watching_s=float(took_s[own][watched[own]].sum()) if alone is None else float(alone.get("shown_s", 0.0)),
+        watching_s=float(took_s[own][watched[own] & (ALONE not in meta.settings)].sum()) + _shown_s(meta),
         labels=count_labels(steps["labels"][own]),
         interventions=int(np.count_nonzero((intervened & ~_before(intervened))[own])),
         context_switches=int(np.count_nonzero(np.diff(by_policy, prepend=by_policy[:1])[own])),
@@ -171,6 +172,10 @@ def _took_s(steps: Mapping[str, Array], period_s: float) -> Vector:
 def _latency_s(steps: Mapping[str, Array]) -> Vector:
     """(T,) from each question to its answer; 0 without one."""
     return np.nan_to_num(_floats(steps["decision_latency_s"]))
+
+
+def _shown_s(meta: EpisodeMeta) -> float:
+    return float(meta.settings.get(ANSWERED_LATER, {}).get("shown_s", 0.0))
 
 
 def _before(flags: NDArray[np.bool_]) -> NDArray[np.bool_]:

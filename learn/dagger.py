@@ -220,7 +220,7 @@ class _Run:
             pilot,
             on_episode=on_episode,
             learning=lambda: self._facts(number, pilot),
-            next_seat=(lambda: Seat(pilot, number, about={ALONE: {}})) if later else None,
+            next_seat=(lambda: Seat(pilot, number, about={ALONE: True})) if later else None,
             seer=self._seer(),
         )
         if loop.run().counted < missing:

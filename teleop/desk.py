@@ -106,7 +106,7 @@ class Desk:
         self.pile, self.env_id, self.seer, self.learning = pile, env_id, seer, learning
         self.phase, self.sight, self.stick, self.message = Phase.READY, Sight(), Stick(), ""
         self.question: Question | None = None
-        self.late_s = 0.0
+        self.late_s, self.stayed = 0.0, True
         self._thought_s = defaultdict[int, float](float)  # about what was left unanswered
         self._shown_s = defaultdict[int, float](float)
         self._pulled, self._looked_ticks = False, 0
@@ -119,14 +119,15 @@ class Desk:
         self._show(len(pile) - 1 if first is None else first)
         self.heading_deg = self.hands.heading_deg(self.sight.heading_deg(self.plant))
 
-    def run(self) -> None:
-        """Until all is answered or the operator leaves."""
+    def run(self) -> bool:
+        """Until all is answered or the operator leaves; whether they stayed."""
         if self.next_open() is None:
-            return
+            return True
         self.clock.start()
         with self.clock.priority():
             while self.phase is not Phase.QUIT:
                 self.tick(self.clock.wait())
+        return self.stayed
 
     def tick(self, late_s: float = 0.0) -> None:
         """One control period: poll, obey the buttons, show or hear. `late_s`: how late it began."""
@@ -166,6 +167,7 @@ class Desk:
             return
         if self.question is not None:
             self._put_off(self.question)
+        self.stayed = cue is not Cue.QUIT
         ends = cue is Cue.START and self.next_open() is None
         before, self.phase = self.phase, Phase.QUIT if ends else next_phase(self.phase, cue, policy_drives=True)
         if self.phase is Phase.POLICY and before is not Phase.POLICY:

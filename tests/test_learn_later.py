@@ -13,7 +13,7 @@ from command_lines import run
 from test_teleop_support import REACH, scripted_session
 
 from data.cli import INTERRUPTED
-from data.effort import ALONE, efforts_by_round
+from data.effort import ALONE, ANSWERED_LATER, effort_of_episode, efforts_by_round
 from data.episode import Episode
 from data.errors import UserError
 from data.schema import Phase, Source
@@ -24,7 +24,7 @@ from learn.dagger import DaggerConfig, round_dir
 from learn.dataset import load_frames
 from learn.gates import BetaSchedule, GateConfig
 from learn.later.batch import Batch, answer_batch, open_queue, ways_in
-from learn.later.labels import write_labels
+from learn.later.labels import with_answers, write_labels
 from learn.later.queue import ANSWERS_NAME, QUEUE_NAME, Queue
 from learn.rounds import read_rounds
 from teleop.cockpit import CockpitConfig, open_cockpit
@@ -249,7 +249,16 @@ def test_effort_counts_the_answering_and_what_was_shown_for_it(folder: Path) -> 
     assert effort.watching_s == pytest.approx(0.5 * BUDGET), "half a second before each question, no rollout"
     assert effort.driving_s == 0.0
     assert effort.labels == sum(reply.label is not None for reply in queue.replies.values())
-    assert driven_of(folder)[0].meta.settings[ALONE]["by"] == ["scripted operator"]
+    assert driven_of(folder)[0].meta.settings[ANSWERED_LATER]["by"] == ["scripted operator"]
+
+
+def test_answers_given_later_are_no_time_of_the_drive(left: Path) -> None:
+    episode = driven_of(left)[0]
+    watched = replace(episode, meta=replace(episode.meta, settings={k: v for k, v in episode.meta.settings.items() if k != ALONE}))
+    reply = Reply(np.zeros(7, np.float32), 0, np.zeros(21, np.float32), 180.0, 0, 1.5, 0.5, Source.HUMAN, "somebody")
+    before, after = effort_of_episode(watched), effort_of_episode(with_answers(watched, {3: reply, 4: reply}))
+    assert after.watching_s == pytest.approx(before.watching_s + 1.0)
+    assert after.deciding_s == pytest.approx(3.0)
 
 
 # -- the round -------------------------------------------------------------------------------------------------------------

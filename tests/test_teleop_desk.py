@@ -5,16 +5,22 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from test_teleop_support import PERIOD_S, REACH, REST, UNPLUGGED, Memory, TableDevice, hold, push, tap
+from test_teleop_support import PERIOD_S, REACH, REST, UNPLUGGED, Always, AskAt, Memory, TableDevice, hold, loop_of, push, tap
 
 from data.schema import Phase, Source
+from teleop.aids import Readout
 from teleop.clock import SimulatedClock
 from teleop.desk import LAST_LOOK_TICKS, LEAD_TICKS, Desk, Exhibit, Reply
+from teleop.devices.nobody import Nobody
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
 from teleop.grip import GripStyle
 from teleop.guest_hands import hands_of
+from teleop.hud.alerts import headline_facts
+from teleop.hud.keymap import keymap_facts
+from teleop.hud.panels import bar_facts
+from teleop.loop import LoopConfig
 from teleop.mapping import Directions, MappingConfig, stick_to_action
-from teleop.pilot import Way
+from teleop.pilot import Pilot, Way
 from teleop.stick import Button
 
 START, A, X, LT = tap(Button.START), tap(Button.A), tap(Button.X), push(lt=1.0)
@@ -201,6 +207,35 @@ def test_the_seer_looks_ahead_from_where_it_is_asked(sit, exhibits):
     seer = Witness()
     sit([START, *LED[1:], A, *LED], seer=seer)
     assert seer.looks == [(shown.states[-1].tobytes(), shown.scene_seed, 100) for shown in exhibits[:2]]
+
+
+def test_who_quits_while_the_last_answer_can_be_taken_back_does_not_stay(sit, exhibits):
+    *_, desk = sit([START, *LED[1:], A, REST, tap(Button.GUIDE)], ListPile(exhibits[:1]))
+    assert not desk.stayed
+    *_, desk = sit([START, *LED[1:], A, REST, START], ListPile(exhibits[:1]))
+    assert desk.stayed
+
+
+@pytest.mark.parametrize(("keyboard", "back"), [(False, "LT"), (True, "Z")])
+def test_the_window_says_which_question_it_is_and_what_the_keys_mean(sit, keyboard, back):
+    _, memory, *_ = sit([START, *LED[1:], A, *LED, REST])
+    status = memory.shown[-2]
+    _, _, cells, _ = bar_facts(status)
+    assert [(cell.label, cell.value) for cell in cells[:3]] == [("question", "2 of 3"), ("labels", "1"), ("left", "2")]
+    _, rows = keymap_facts(status, keyboard)
+    assert (back, "the question before, anew") in rows
+    assert not [meaning for _, meaning in rows if "stop" in meaning or "success" in meaning], "an episode is not ended here"
+    assert headline_facts(status, Readout())[1] == "doubt 0.500 · question 2 of 3"
+
+
+def test_nobody_starts_every_episode_and_lets_quit(env, tmp_path):
+    rows = [SIDE] * 30 + [tap(Button.GUIDE)]
+    device = Nobody(TableDevice(rows))
+    loop, session, memory = loop_of(tmp_path, env, env.unwrapped, device, LoopConfig(max_ticks=10), Pilot(Always(), AskAt(None), 0))
+    loop.run()
+    assert [row.steps for row in session.rows()] == [10, 10, 10]
+    assert {status.phase for status in memory.shown} <= {Phase.READY, Phase.POLICY, Phase.QUIT}
+    assert set(session.read(0).steps["source"]) == {Source.POLICY}
 
 
 # -- the scripted person -----------------------------------------------------------------------------------------------

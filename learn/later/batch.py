@@ -47,11 +47,11 @@ def answer_batch(
     """
     queue = open_queue(batch)
     try:
-        if queue.left:
-            cockpit.desk(StoredPile(batch, queue, cockpit.longest_ticks, on_answer), seer=seer, learning=learning).run()
+        if not queue.left:
+            return True
+        return cockpit.desk(StoredPile(batch, queue, cockpit.longest_ticks, on_answer), seer=seer, learning=learning).run()
     finally:
         write_labels(batch.session, queue)
-    return queue.left == 0
 
 
 def open_queue(batch: Batch) -> Queue:

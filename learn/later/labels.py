@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from data.change import changing
-from data.effort import ALONE
+from data.effort import ANSWERED_LATER
 from data.episode import Episode
 from data.episode_file import read_episode, write_episode
 from data.session import Session
@@ -47,7 +47,7 @@ def with_answers(episode: Episode, replies: Mapping[int, Reply]) -> Episode:
         columns["heading_deg"][step] = reply.heading_deg
         columns["control_mode"][step] = reply.control_mode
     by = {"shown_s": round(sum(reply.shown_s for reply in replies.values()), 6), "by": sorted({r.operator for r in replies.values()})}
-    meta = replace(episode.meta, settings={**episode.meta.settings, ALONE: by})
+    meta = replace(episode.meta, settings={**episode.meta.settings, ANSWERED_LATER: by})
     return replace(episode, meta=meta, steps={**episode.steps, **columns})
 
 

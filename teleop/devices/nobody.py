@@ -16,8 +16,10 @@ class Nobody:
         self.name, self.source, self.profile = other.name, other.source, other.profile
 
     def poll(self, events: Sequence[Any], view: View) -> Stick:
-        stick = self.other.poll(events, View(Phase.PAUSED))
-        pressed = {Button.GUIDE} & stick.pressed | ({Button.START} if view.phase is Phase.READY else set())
+        if Button.GUIDE in self.other.poll(events, View(Phase.PAUSED)).pressed:
+            pressed = [Button.GUIDE]
+        else:
+            pressed = [Button.START] if view.phase is Phase.READY else []
         return make_stick(held=pressed, pressed=pressed)
 
     def rumble(self, pulse: Pulse) -> None: ...
