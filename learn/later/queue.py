@@ -67,6 +67,8 @@ class Queue:
         asked, path = self.asked[number], self.folder / ANSWERS_NAME
         line = json.dumps({"uid": asked.uid, "step": asked.step, **_plain(reply)}) + "\n"
         try:
+            if not path.exists():
+                replace_file(path, b"")  # so that its name is durable, too
             with path.open("ab") as file:
                 file.truncate(_whole(path.read_bytes()))
                 file.write(line.encode())
