@@ -4,6 +4,7 @@ Ross, Gordon and Bagnell, *A Reduction of Imitation Learning and Structured Pred
 (AISTATS 2011), with the gates of `learn.gates` in the place of asking everywhere.
 """
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
@@ -23,8 +24,11 @@ from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED
 from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
+from learn.gates.foresight import ForesightGate
 from learn.later.batch import Batch, answer_batch
 from learn.promotion import SCENES, append_verdict
+from learn.rescue.rescuer import Rescuer
+from learn.rescue.trouble import find_troubles
 from learn.rounds import Round, begin_run, first_episode, read_rounds, round_of, rows_of_round, write_rounds
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
@@ -64,6 +68,8 @@ class DaggerConfig:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
         if self.label_later and self.gate.kind == "human":
             raise UserError("--gate human --label-later: nobody can take over from a policy that drives alone; give a gate that asks")
+        if self.label_later and self.gate.kind == "foresight":
+            raise UserError("--gate foresight --label-later: it is about where to drive from, not about states; leave one out")
         if self.label_later and self.gate.kind == "every-step" and self.beta.start > 0.0:
             raise UserError(f"--beta-start {self.beta.start} --label-later: answers that are given later cannot be executed; leave one out")
 
@@ -173,8 +179,10 @@ class _Run:
             self._conclude(lesson)
 
     def _waiting(self, number: int) -> AbstractContextManager[None]:
-        """Nothing can be done but wait for what is learned from a round: says so, in the window too."""
-        words = _learning(number)
+        return self._waiting_for(_learning(number))
+
+    def _waiting_for(self, words: str) -> AbstractContextManager[None]:
+        """Nothing can be done but wait: says so, in the window too."""
         if self.cockpit.screen.is_seen:
             self.cockpit.tell(f"{words}; the window goes on afterwards")
         return self.watchers.waiting(words)
@@ -196,9 +204,13 @@ class _Run:
     def _drive(self, number: int) -> None:
         """What is missing of one round's rollouts, in which the policy asks, or which are asked about afterwards."""
         mine = rows_of_round(self.session.rows(), number, self.first)
+        left = self.config.labels - sum(row.labels for row in mine)
+        if self.config.gate.kind == "foresight":
+            self._rescue(number, {row.seed for row in mine}, left)
+            return
         missing = self.config.episodes - sum(row.usable for row in mine)
         if missing > 0:
-            self._roll_out(number, missing, self.config.labels - sum(row.labels for row in mine))
+            self._roll_out(number, missing, left)
         if self.config.label_later:
             self._answer(number)
 
@@ -225,6 +237,35 @@ class _Run:
         )
         if loop.run().counted < missing:
             raise KeyboardInterrupt  # the operator quit: what was recorded is kept, a later call goes on
+
+    def _rescue(self, number: int, done: set[int], budget: int) -> None:
+        """The round's scenes in which the policy fails, each from where it goes wrong, as far as the labels reach."""
+        policy, env = self._champion().policy, (self.cockpit.config.env_id, self.cockpit.config.env_kwargs)
+        with self._waiting_for(f"round {number}: looking for scenes in which the policy fails"):
+            found = find_troubles(policy, self.session, *env, number, self.config.episodes)
+        troubles = deque(trouble for trouble in found if trouble.seed not in done)
+        pilot, gate = self._pilot(number, budget), ForesightGate()
+        pilot.gate = gate
+        with closing(Rescuer.beside(self.cockpit.clock, policy, *env)) as rescuer:
+
+            def next_seat() -> Seat:
+                return rescuer.seat(troubles[0], pilot, gate, number, self.cockpit.plant.control_hz) if troubles else Seat(pilot, number)
+
+            def on_episode(report: Tally) -> None:
+                troubles.popleft()
+                self.watchers.on_rollout(number, report, pilot)
+
+            self.cockpit.loop(
+                self.session,
+                LoopConfig(mapping=self.cockpit.config.mapping, seed=self.cockpit.config.seed, dagger_round=number),
+                on_episode=on_episode,
+                learning=lambda: self._facts(number, pilot),
+                next_seat=next_seat,
+                is_over=lambda: not troubles or pilot.left == 0,
+                seer=self._seer(),
+            ).run()
+        if troubles and pilot.left:
+            raise KeyboardInterrupt  # the operator quit
 
     def _answer(self, number: int) -> None:
         """What is unanswered of the round's states that are asked about."""

@@ -1,19 +1,20 @@
 """Pictures of results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError
+from data.intervals import wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, INK, GRID = "#2f6fd6", "#1c2330", "#d9dee6"
+BLUE, ORANGE, INK, GRID = "#2f6fd6", "#d9822b", "#1c2330", "#d9dee6"
 
 
 def plot_success_over_labels(
@@ -30,6 +31,30 @@ def plot_success_over_labels(
     axes.margins(x=0.12)
     axes.legend(loc="lower right", frameon=False)
     _save(figure, axes, path)
+
+
+def plot_sittings(results: Mapping[str, Sequence[Mapping[str, Any]]], target: float, path: Path) -> None:
+    """Of each task every sitting's success over the person's minutes, in the background and at last in new scenes, and what plain
+    recording for as long came to; a PNG.
+    """
+    figure, several = _panels((5.2 * len(results), 4.2), len(results))
+    for axes, (task, runs) in zip(several, results.items(), strict=True):
+        for k, run in enumerate(runs):
+            sat, recorded = run["sitting"], run["recording"]
+            minutes, successes, rollouts = np.array(sat["curve"]).T
+            axes.plot(minutes, successes / rollouts, color=BLUE, alpha=0.45, linewidth=1.2, label="in the background" if k == 0 else None)
+            ends = ((sat, BLUE, "o", "one sitting, new scenes"), (recorded, ORANGE, "s", "plain recording, as many minutes"))
+            for end, colour, marker, name in ends:
+                rate, (low, high) = end["successes"] / end["rollouts"], wilson(end["successes"], end["rollouts"])
+                spread = [[rate - low], [high - rate]]
+                axes.errorbar(
+                    end["minutes"], rate, spread, color=colour, marker=marker, capsize=2, linewidth=1, label=name if k == 0 else None
+                )
+        axes.axhline(target, color=INK, linewidth=0.8, linestyle="--")
+        axes.set(xlabel="minutes of the simulated person", ylabel="success rate", title=task, ylim=(0, 1.05))
+        axes.set_xlim(left=0)
+        axes.legend(loc="lower right", frameon=False, fontsize=8)
+    _save(figure, several, path)
 
 
 def plot_reliability(levels: NDArray[np.float64], title: str, path: Path) -> None:
@@ -49,17 +74,24 @@ def plot_reliability(levels: NDArray[np.float64], title: str, path: Path) -> Non
 
 
 def _axes(size_inches: tuple[float, float]) -> "tuple[Figure, Axes]":
+    figure, (axes,) = _panels(size_inches, 1)
+    return figure, axes
+
+
+def _panels(size_inches: tuple[float, float], count: int) -> "tuple[Figure, Sequence[Axes]]":
+    """Side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size_inches, dpi=140, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots()
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
 
 
-def _save(figure: "Figure", axes: "Axes", path: Path) -> None:
-    axes.grid(color=GRID, linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
+def _save(figure: "Figure", panels: "Axes | Sequence[Axes]", path: Path) -> None:
+    for axes in panels if isinstance(panels, Sequence) else [panels]:
+        axes.grid(color=GRID, linewidth=0.8)
+        axes.spines[["top", "right"]].set_visible(False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)

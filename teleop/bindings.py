@@ -90,6 +90,7 @@ DESK_HELP: tuple[tuple[str, str, str], ...] = (
     ("LB", "Shift", "the next of its ways"),
     ("LT", "Z", "the question before, anew"),
 )
+LATER_HELP = (*DESK_HELP[-1][:2], f"asked later: {DESK_HELP[-1][2]}")
 DESK_CUES = (Cue.START, Cue.PAUSE, Cue.QUIT, Cue.CONTROL_MODE, Cue.DIRECTIONS)  # what buttons may mean at the desk
 DESK_MEANING = {Cue.START: "begin, or go on", Cue.QUIT: "leave; answers are kept"}
 
@@ -127,6 +128,6 @@ def cue_of(pressed: frozenset[Button], phase: Phase) -> Cue | None:
 def control_table() -> str:
     """The controls as Markdown, for the README."""
     rows = ["| gamepad | keyboard | what it does |", "| --- | --- | --- |"]
-    shown = (*STICK_HELP, *((b.pad, b.key, b.meaning) for b in BINDINGS), *VIEW_HELP, *TAG_HELP, *PILOT_HELP)
+    shown = (*STICK_HELP, *((b.pad, b.key, b.meaning) for b in BINDINGS), *VIEW_HELP, *TAG_HELP, *PILOT_HELP, LATER_HELP)
     rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in shown]
     return "\n".join(rows)

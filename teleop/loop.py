@@ -77,7 +77,7 @@ class Seat:
     handed_over: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     words: str = ""
-    is_enough: Callable[[], bool] = lambda: False
+    is_enough: Callable[["Loop"], bool] = lambda loop: False
 
 
 OUTCOMES: dict[Cue, Outcome] = {
@@ -422,7 +422,7 @@ class Loop:
         out_of_time = self.config.max_ticks and len(self.recorder.states) >= self.config.max_ticks
         if terminated or truncated or out_of_time or (self.config.hold_ticks and self.held_success >= self.config.hold_ticks):
             self._change_phase(Cue.ENDED)
-        elif self.seat.is_enough():
+        elif self.seat.is_enough(self):
             self._change_phase(Cue.CUT)
 
     def _rumble(self) -> None:

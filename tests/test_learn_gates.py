@@ -20,7 +20,7 @@ from teleop.pilot import Pilot
 
 ACTION = np.zeros(2, np.float32)
 HAND_OVER = {"lazy", "thrifty"}
-RATED = [name for name in gate_names() if name not in ("human", "every-step")]
+RATED = [name for name in gate_names() if name not in ("human", "foresight", "every-step")]
 
 
 # -- two that need no score --------------------------------------------------------------------------------------------
@@ -81,11 +81,11 @@ def test_the_ensemble_gate_s_score_is_the_policy_s_doubt(toy: Session) -> None:
         assert build_gate(GateConfig("ensemble"), policy, session).score(toy_obs()) == policy.doubt(toy_obs())
 
 
-@pytest.mark.parametrize("kind", ["human", "every-step", "knn", "ensemble"])
+@pytest.mark.parametrize("kind", ["human", "foresight", "every-step", "knn", "ensemble"])
 def test_a_pilot_takes_the_gates(kind: str, toy: Session) -> None:
     policy = policy_for(kind)
     pilot = Pilot(Driver(policy), build_gate(GateConfig(kind, rate=0.9), policy, toy), label_budget=9)
-    assert any(pilot.asks(toy_obs(k))[0] for k in range(9)) == (kind != "human")
+    assert any(pilot.asks(toy_obs(k))[0] for k in range(9)) == (kind not in ("human", "foresight"))
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_another_task_s_session_is_refused(recorded: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
-        ({"kind": "oracle"}, "--gate oracle is not known; allowed: ensemble, every-step, human, knn, lazy, loss, thrifty"),
+        ({"kind": "oracle"}, "--gate oracle is not known; allowed: ensemble, every-step, foresight, human, knn, lazy, loss, thrifty"),
         ({"rate": 1.5}, "--rate 1.5 is not between 0 and 1"),
         ({"in_a_row": 0}, "--in-a-row 0: give at least 1"),
     ],

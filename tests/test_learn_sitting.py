@@ -17,13 +17,14 @@ from data.schema import Outcome, Phase
 from data.session import Session
 from learn.checkpoint import load_policy
 from learn.futures.future import Futures
+from learn.gates.foresight import ForesightGate
 from learn.promotion import Verdict, read_verdicts
+from learn.rescue.trouble import Scout
+from learn.rounds import read_rounds
 from learn.sitting.belief import belief
 from learn.sitting.homework import Findings
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.page import page
-from learn.sitting.rescue import RescueGate
-from learn.sitting.trouble import Scout
 
 ROOT = Path(__file__).parent.parent
 REACH = "PandaReach-v0"
@@ -165,10 +166,13 @@ def test_a_scout_remembers_where_the_policy_fails_and_finds_where_to_start(sat: 
 
 
 def test_a_rescue_knows_when_both_are_of_one_mind_and_leaves_the_wheel_to_the_person() -> None:
-    gate, action = RescueGate(), np.zeros(7, np.float32)
+    gate, action = ForesightGate(), np.zeros(7, np.float32)
     assert not gate.asks(1.0)
     assert [gate.hands_back(0.0, action, action) for _ in range(3)] == [False] * 3
     assert gate.agrees
+    gate.begin()
+    assert not gate.agrees
+    gate.hands_back(0.0, action, action)
     gate.hands_back(0.0, action, action + 1.0)
     assert not gate.agrees
 
@@ -214,7 +218,7 @@ def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) 
         (["{new}", "--env", "PandaNothing-v0"], "there is no environment 'PandaNothing-v0'"),
         (["{new}", "--env", REACH, "--target", "1.5"], "--target 1.5: give a success rate between 0 and 1"),
         (["{session}", "--env", "PandaLift-v0", "--target", "0.9"], "is of PandaReach-v0; leave --env out"),
-        (["{session}", "--minutes", "3"], "are for one sitting"),
+        (["{new}", "--env", REACH, "--gate", "lazy", "--rounds", "2"], "--gate, --rounds: of rounds"),
         (["{new}", "--env", REACH, "--resume"], "no sitting was begun"),
         (["{new}", "--status"], "no sitting was begun"),
     ],
@@ -225,3 +229,31 @@ def test_a_mistake_is_one_line(sat: Path, tmp_path: Path, capsys: pytest.Capture
     assert run("learn", "dagger", *given, "--out", tmp_path / "out", "--headless", "--device", "scripted") == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "new").exists(), "nothing is made of a mistake"
+
+
+# -- the same in rounds ------------------------------------------------------------------------------------------------
+
+
+def test_the_foresight_gate_asks_only_in_scenes_in_which_the_policy_fails(copied: Path, tmp_path: Path) -> None:
+    few = ["--rounds", 1, "--episodes", 3, "--labels", 60, "--steps", 5, "--members", 1, "--evaluation-episodes", 1, "--scenes", 1]
+    words = ["dagger", copied, "--gate", "foresight", "--out", tmp_path / "out", "--device", "scripted", "--headless", *few]
+    assert run("learn", *words) == 0
+    session, (_, first) = Session.open(copied), read_rounds(tmp_path / "out")
+    rows = [row for row in session.rows() if row.dagger_round == 1]
+    assert 1 <= len(rows) <= 3
+    assert first.labels == sum(row.labels for row in rows) <= 60
+    policy = load_policy(tmp_path / "out" / "rounds" / "0").policy
+    futures = Futures(policy, rows[0].env_id, rows[0].env_kwargs)
+    for row in rows:
+        state = futures.start_of(row.seed)
+        assert not futures.roll(policy, state, row.seed, seed=row.seed, steps=60).success
+        assert session.read(row.number).steps["phase"][0] == Phase.HUMAN
+    futures.close()
+
+
+def test_who_quits_a_round_of_rescues_goes_on_with_the_scenes_that_are_left(copied: Path, tmp_path: Path) -> None:
+    few = ["--rounds", 1, "--steps", 5, "--members", 1, "--evaluation-episodes", 1, "--scenes", 1]
+    words = ["dagger", copied, "--gate", "foresight", "--out", tmp_path / "out", "--device", "scripted", "--headless", *few]
+    assert run("learn", *words, "--episodes", 2, "--labels", 5) == 0
+    first = [row.seed for row in Session.open(copied).rows() if row.dagger_round == 1]
+    assert len(first) == 1, "after five labels nothing more may be asked"

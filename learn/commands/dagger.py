@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -72,12 +72,9 @@ class Dagger:
 
     def run(self) -> int:
         session = Session.open(self.session) if self.session.exists() else None
-        sits = self.target is not None or session is None or not len(session)
-        if sits or (session is not None and (self.out / SITTING_NAME).exists()):
+        sits = self.target is not None or self.minutes is not None or bool(self.env) or (self.out / SITTING_NAME).exists()
+        if sits or session is None or not len(session):
             return self._sit(session)
-        assert session is not None
-        if self.env or self.minutes is not None:
-            raise UserError("--env and --minutes are for one sitting: give --target too, or a new session; this one has its environment")
         if self.status:
             return self._status(session)
         if self.resume and not (self.out / ROUNDS_NAME).exists():
@@ -101,6 +98,7 @@ class Dagger:
             return sitting_status(self.out, json=self.json)
         if self.resume and not (self.out / SITTING_NAME).exists():
             raise UserError(f"--resume: no sitting was begun in {self.out}; give the folder of an earlier one, or leave --resume out")
+        _check_not_of_rounds(self.config)
         env_id, env_kwargs = _env_of(session, self.env)
         config = SittingConfig(
             target=TARGET if self.target is None else self.target,
@@ -157,6 +155,17 @@ def _env_of(session: Session | None, wished: str) -> tuple[str, Mapping[str, Any
     if not wished:
         raise UserError(f"a new session needs an environment: give --env, one of {one_of(teleop.ENV_IDS)}, or any registered Gymnasium id")
     return wished, {}
+
+
+def _check_not_of_rounds(config: DaggerConfig) -> None:
+    """Refuse what means nothing in one sitting: there the simulator says when to ask, and it goes on until the target."""
+    usual, also = DaggerConfig(), ("evaluation_episodes", "evaluation_seed", "workers", "train")
+    given = [field.name for field in fields(config) if field.name not in also and getattr(config, field.name) != getattr(usual, field.name)]
+    if given:
+        words = one_of(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(
+            f"{words}: of rounds, in one sitting nothing asks by them; leave that out, or give a session that has demonstrations"
+        )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from learn.gates.config import GateConfig
 from learn.gates.ensemble import ensemble_gate
 from learn.gates.every_step import EveryStepGate
 from learn.gates.experience import Experience
+from learn.gates.foresight import ForesightGate
 from learn.gates.human import HumanGate
 from learn.gates.knn import knn_gate
 from learn.gates.lazy import lazy_gate
@@ -25,6 +26,8 @@ def build_gate(config: GateConfig, policy: Policy, session: Session | None = Non
     config.check_policy(policy.config.kind, policy.config.members)
     if config.kind == "human":
         return HumanGate()
+    if config.kind == "foresight":
+        return ForesightGate()
     if config.kind == "every-step":
         return EveryStepGate()
     policy.forget()

@@ -8,7 +8,7 @@ import tyro
 from data.errors import UserError, one_of
 from learn.policies.config import PRESETS, PolicyKind
 
-GateKind = Literal["every-step", "human", "ensemble", "lazy", "thrifty", "knn", "loss"]
+GateKind = Literal["every-step", "human", "foresight", "ensemble", "lazy", "thrifty", "knn", "loss"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,9 @@ class GateConfig:
     """When the policy asks."""
 
     kind: Annotated[GateKind, tyro.conf.arg(name="gate")] = "ensemble"
-    """every-step: always. human: never, you take over. ensemble: where its members differ. lazy: where it will differ from you.
-    thrifty: where it is new to it or success is at risk. knn: far from all you showed. loss: of a flow, where its own loss is high"""
+    """every-step: always. human: never, you take over. foresight: where the simulator shows that it fails. ensemble: where its
+    members differ. lazy: where it will differ from you. thrifty: where it is new to it or success is at risk. knn: far from all
+    you showed. loss: of a flow, where its own loss is high"""
     rate: float = 0.25
     """wished share of states in which you answer, asked or driving after a question"""
     in_a_row: int = 3
@@ -41,7 +42,7 @@ class GateConfig:
     @property
     def wished_share(self) -> float:
         """Of the states, that the person is to answer in."""
-        return {"every-step": 1.0, "human": 0.0}.get(self.kind, self.rate)
+        return {"every-step": 1.0, "human": 0.0, "foresight": 0.0}.get(self.kind, self.rate)
 
 
 def gate_names() -> tuple[str, ...]:

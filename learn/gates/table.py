@@ -19,6 +19,13 @@ ONE = "drives on after one answer"
 GATES: tuple[GateRow, ...] = (
     GateRow("every-step", "in every state", ONE, "", "DAgger, Ross et al. 2011"),
     GateRow("human", "never: you hold RB to take over", "", "", "HG-DAgger, Kelly et al. 2019"),
+    GateRow(
+        "foresight",
+        "in scenes in which its rollouts fail, from where it goes wrong",
+        "ends the episode where the simulator shows that it gets there from here",
+        "an environment that can be put back into a state",
+        "ours, after counterfactuals (Pearl 2009)",
+    ),
     GateRow("ensemble", "where its members differ", ONE, "2 members", "EnsembleDAgger, Menda et al. 2019; BALD, Houlsby et al. 2011"),
     GateRow(
         "lazy",

@@ -13,16 +13,14 @@ from learn.background import train_or_go_on
 from learn.checkpoint import load_policy
 from learn.futures.future import Futures
 from learn.promotion import SCENES, Verdict, first_scene, held_against
+from learn.rescue.trouble import Scout, Trouble, most_steps_of
 from learn.sitting.belief import belief
-from learn.sitting.trouble import Scout, Trouble
 from learn.train import TrainConfig
 
 SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
 MOST_SCENES = 200  # of one policy
-MOST_TROUBLES = 8  # as many as a person sees to before the next homework is done
-LONGER_THAN_SHOWN = 1.5  # a policy that takes longer than this times the longest demonstration does not get on
-FEWEST_STEPS = 60
-MINIBATCH_S, STEP_S = 0.004, 0.002  # what they take on one core of a laptop, for simulated time; the others' are near nothing
+MOST_TROUBLES = 6  # as many as a person sees to before the next homework is done
+MINIBATCH_S, STEP_S = 0.005, 0.0025  # what they take on one core of a laptop, for simulated time; the others' are near nothing
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Homework:
 
     def do(self) -> Findings:
         session = Session.at(self.session)
-        minutes, most_steps = effort_of(session).total_s / 60.0, _most_steps(session)
+        minutes, most_steps = effort_of(session).total_s / 60.0, most_steps_of(session)
         result = train_or_go_on(session, self._training(session), self.out)
         old = None if self.old is None else load_policy(self.old).policy
         with closing(Futures(result.policy, self.env_id, self.env_kwargs)) as futures:
@@ -121,9 +119,3 @@ class Homework:
         while scout.rollouts < MOST_SCENES and HOPELESS < belief(scout.successes, scout.rollouts, self.target) < SURE:
             first = first_scene(self.number) + scout.rollouts
             scout.tries(range(first, first + SCENES))
-
-
-def _most_steps(session: Session) -> int:
-    """How long a rollout may take."""
-    shown = max((row.steps for row in session.rows() if row.success), default=0)
-    return max(FEWEST_STEPS, round(LONGER_THAN_SHOWN * shown))

@@ -17,17 +17,18 @@ from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.futures.future import check_restorable
 from learn.futures.seer import GhostSeer
+from learn.gates.foresight import ForesightGate
 from learn.gates.human import HumanGate
 from learn.promotion import append_verdict
+from learn.rescue.rescuer import Rescuer
+from learn.rescue.trouble import Trouble
 from learn.sitting.homework import Findings, Homework
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
-from learn.sitting.rescue import Oracle, OracleInline, OracleProcess, RescueGate, is_finished_by_policy
 from learn.sitting.spent import Spent
-from learn.sitting.trouble import Trouble
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import Loop, LoopConfig, Seat
-from teleop.pilot import Pilot
+from teleop.pilot import Gate, Pilot
 from teleop.screen import Fact
 from teleop.tally import Tally
 
@@ -98,7 +99,7 @@ class _Sitting:
         self.log = replace(log, target=config.target, reached=log.reached and config.target <= log.target)
         self.troubles: deque[Trouble] = deque()
         self.policy: Checkpoint | None = None
-        self.oracle: Oracle | None = None
+        self.rescuer: Rescuer | None = None
         self.seer: GhostSeer | None = None
         self.spent = Spent(session)
         self.learned_from, self.credit, self.left = 0, 0.0, minutes_left(self.log)
@@ -108,7 +109,7 @@ class _Sitting:
             self._take_up(self.log.champion)
 
     def close(self) -> None:
-        for held in (self.oracle, self.seer):
+        for held in (self.rescuer, self.seer):
             if held is not None:
                 held.close()
 
@@ -122,6 +123,7 @@ class _Sitting:
             self.session, config, on_episode=self._on_episode, learning=self._tick, next_seat=self._next_seat, is_over=self._is_over
         )
         self.loop.seer = self.seer
+        write_log(self.out, self.log)  # from now on the same command goes on with the sitting
         self.loop.run()
         if self._is_over() and self.log.findings:
             self._judge()
@@ -175,12 +177,11 @@ class _Sitting:
         """From the next episode on this policy drives."""
         self.policy = load_policy(self._folder(number))
         policy = self.policy.policy
-        if self.oracle is None:
-            ways = OracleProcess if self.cockpit.clock.kind == "real" else OracleInline
-            self.oracle = ways(policy, self.env_id, self.env_kwargs)
+        if self.rescuer is None:
+            self.rescuer = Rescuer.beside(self.cockpit.clock, policy, self.env_id, self.env_kwargs)
             self.seer = GhostSeer(policy, self.env_id, self.env_kwargs) if self.cockpit.screen.is_seen else None
         else:
-            self.oracle.swap(policy)
+            self.rescuer.swap(policy)
             if self.seer is not None:
                 self.seer.swap(policy)
         if self.loop is not None:
@@ -217,28 +218,21 @@ class _Sitting:
         if self.credit < 1.0:
             return Seat(words="a new scene: show it once more")
         self.credit -= 1.0
-        return self._seat(Pilot(Driver(self.policy.policy), HumanGate(), UNLIMITED), words="the policy drives: hold RB where it goes wrong")
+        return Seat(self._pilot(HumanGate()), self._round(), words="the policy drives: hold RB where it goes wrong")
 
     def _rescue(self, trouble: Trouble) -> Seat:
-        """The person from where the policy went wrong."""
-        assert self.policy is not None
-        gate = RescueGate()
-        seat = self._seat(Pilot(Driver(self.policy.policy), gate, UNLIMITED), words=_rescue_words(trouble, self.cockpit.plant.control_hz))
-        is_enough = lambda: self._is_finished(gate, trouble.seed)  # noqa: E731
-        return replace(seat, seed=trouble.seed, start=trouble.sim_state, handed_over=True, is_enough=is_enough)
+        assert self.rescuer is not None
+        gate = ForesightGate()
+        return self.rescuer.seat(trouble, self._pilot(gate), gate, self._round(), self.cockpit.plant.control_hz)
 
-    def _seat(self, pilot: Pilot, words: str) -> Seat:
+    def _pilot(self, gate: Gate) -> Pilot:
         assert self.policy is not None
-        number = self.log.champion or 0
-        pilot.about = {"round": number, "kind": self.policy.policy.config.kind, "fingerprint": self.policy.fingerprint}
-        return Seat(pilot, dagger_round=number + 1, words=words)
+        loaded = self.policy
+        about = {"round": self.log.champion, "kind": loaded.policy.config.kind, "fingerprint": loaded.fingerprint}
+        return Pilot(Driver(loaded.policy), gate, UNLIMITED, about=about)
 
-    def _is_finished(self, gate: RescueGate, seed: int) -> bool:
-        loop, oracle = self.loop, self.oracle
-        assert loop is not None
-        assert oracle is not None
-        left = loop.config.max_ticks - len(loop.recorder.states)
-        return is_finished_by_policy(gate, oracle, loop.plant, loop.obs, seed, left)
+    def _round(self) -> int:
+        return (self.log.champion or 0) + 1
 
     def _is_over(self) -> bool:
         most = self.config.most_minutes
@@ -264,12 +258,6 @@ class _Sitting:
         if self.learner.busy:
             facts.append(Fact("learning", "in the background"))
         return tuple(facts)
-
-
-def _rescue_words(trouble: Trouble, control_hz: float) -> str:
-    if trouble.sim_state is None:
-        return "the policy fails in this scene: show it"
-    return f"the policy goes wrong here, {trouble.step / control_hz:.1f} s in: show it how it goes on"
 
 
 def in_chunks(train: TrainConfig) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Rescue: the gate of a scene in which the policy is known to fail, and the oracle that knows when it would not any more."""
+"""Oracle: knows whether the policy would get there by itself from here, because the simulator tries it."""
 
 import contextlib
 from collections.abc import Mapping
@@ -8,34 +8,11 @@ from data.errors import UserError
 from learn.futures.future import Futures
 from learn.futures.ghosts import GhostConfig, Paused
 from learn.futures.service import GhostService
-from learn.gates.agreement import Agreement
 from learn.policies import Observation, Policy
-from teleop.envs.plant import Plant, Vector
-from teleop.pilot import Action
+from teleop.envs.plant import Vector
 
-WITHIN, IN_A_ROW = 0.5, 3  # action units and states: of one mind for long enough that it is worth looking ahead
 LOOK_AGAIN_TICKS = 5
 SUCCEEDS = 0.5
-
-
-class RescueGate:
-    """Never asks: the person has the wheel from the beginning. `agrees`: policy and person have come to be of one mind."""
-
-    hands_over = False
-
-    def __init__(self) -> None:
-        self.agrees = False
-        self._agreement = Agreement(WITHIN, IN_A_ROW)
-
-    def score(self, obs: Observation) -> float:
-        return float("nan")
-
-    def asks(self, score: float) -> bool:
-        return False
-
-    def hands_back(self, score: float, meant: Action, proposal: Action) -> bool:
-        self.agrees = self._agreement.holds(meant, proposal)
-        return False
 
 
 class Oracle(Protocol):
@@ -93,8 +70,3 @@ class OracleProcess:
 
     def close(self) -> None:
         self._service.close()
-
-
-def is_finished_by_policy(gate: RescueGate, oracle: Oracle, plant: Plant, obs: Observation, scene_seed: int, steps_left: int) -> bool:
-    """Whether the person need not go on: both agree, and the simulator shows that the policy gets there."""
-    return gate.agrees and oracle.knows_success(plant.sim_state(), obs, scene_seed, steps_left)

@@ -1,16 +1,22 @@
 """Trouble: a scene in which a policy fails, and from where a person should show how it goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from data.session import Session
 from learn.futures.future import Futures, Vector
 from learn.futures.turning_point import SearchConfig, turning_point_of
 from learn.policies import Policy
 
-SEARCH = SearchConfig(rolls=2, allowance_steps=0, stride=8, shake=0.1)
+SEARCH = SearchConfig(rolls=1, allowance_steps=40, stride=8, shake=0.1)
 """Rough: a person drives on from there in any case, and every future costs the time of an episode."""
+LONGER_THAN_SHOWN = 1.5  # a policy that takes longer than this times the longest demonstration does not get on
+FEWEST_STEPS = 60
+FIRST_SCOUT_SEED, MOST_SCOUTED = 30_000, 200  # apart from all that demonstrates, chooses and judges
 
 
 @dataclass(frozen=True)
@@ -60,3 +66,18 @@ class Scout:
             return Trouble(seed)
         self.steps += found.rollouts * len(states) // 2
         return Trouble(seed, found.step, np.asarray(states[found.step]))
+
+
+def find_troubles(policy: Policy, session: Session, env_id: str, env_kwargs: Mapping[str, Any], number: int, most: int) -> list[Trouble]:
+    """For round `number` at most so many, found in the first scenes of its own in which the policy fails."""
+    with closing(Futures(policy, env_id, env_kwargs)) as futures:
+        scout, first = Scout(policy, futures, most_steps_of(session)), FIRST_SCOUT_SEED + MOST_SCOUTED * number
+        while scout.rollouts < MOST_SCOUTED and scout.rollouts - scout.successes < most:
+            scout.tries([first + scout.rollouts])
+        return scout.troubles(most)
+
+
+def most_steps_of(session: Session) -> int:
+    """How long a rollout may take to be tried."""
+    shown = max((row.steps for row in session.rows() if row.success), default=0)
+    return max(FEWEST_STEPS, round(LONGER_THAN_SHOWN * shown))
