@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery inverse human-data matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -47,6 +47,9 @@ gallery: $(STAMP)
 
 policies: $(STAMP)
 	$(BIN)/python tests/policy_study.py
+
+labels: $(STAMP)
+	$(BIN)/python tests/label_study.py
 
 sitting: $(STAMP)
 	$(BIN)/python tests/sitting_study.py

@@ -57,6 +57,24 @@ def plot_sittings(results: Mapping[str, Sequence[Mapping[str, Any]]], target: fl
     _save(figure, several, path)
 
 
+def plot_methods(tasks: Mapping[str, Mapping[str, Sequence[tuple[float, int, int]]]], path: Path) -> None:
+    """Of each task and method success over the labels given, points of (labels, successes, episodes), with 95 % intervals; a PNG."""
+    figure, several = _panels((5.6 * len(tasks), 4.6), len(tasks))
+    for axes, (task, curves) in zip(several, tasks.items(), strict=True):
+        for k, (name, points) in enumerate(curves.items()):
+            labels, rate = [p[0] for p in points], np.array([s / n for _, s, n in points])
+            spread = np.abs(np.array([wilson(s, n) for _, s, n in points]).T - rate)
+            ours = k == len(curves) - 1
+            colour, width = (INK, 2.4) if ours else (f"C{k}", 1.3)
+            axes.errorbar(
+                labels, rate, spread, label=name, color=colour, linewidth=width, elinewidth=0.7, marker="o", markersize=4, capsize=2
+            )
+        axes.set(xlabel="labels given by the simulated person", ylabel="success rate", title=task, ylim=(0, 1.03))
+        axes.set_xlim(left=0)
+        axes.legend(loc="lower right", frameon=False, fontsize=8)
+    _save(figure, several, path)
+
+
 def plot_reliability(levels: NDArray[np.float64], title: str, path: Path) -> None:
     """Of regions of each probability the share of actions that they hold, beside the diagonal where both are alike; a PNG."""
     probability = np.linspace(0.0, 1.0, 101)

@@ -54,6 +54,10 @@ class Dagger:
     policy: PolicyKind = "bc"
     steps: int | None = None
     """minibatches of each training"""
+    chunk: int | None = None
+    """actions predicted at a time (default: the policy's own; in one sitting 8 of bc)"""
+    execute: int | None = None
+    """actions of a chunk that are executed before the next look"""
     members: int | None = None
     """size of the ensemble (5; in one sitting 1)"""
     torch_device: Literal["cpu", "cuda"] = "cpu"
@@ -114,6 +118,8 @@ class Dagger:
         return TrainConfig(
             policy=self.policy,
             steps=self.steps,
+            chunk=self.chunk,
+            execute=self.execute,
             members=self.members or members,
             seed=self.seed,
             device=self.torch_device,
