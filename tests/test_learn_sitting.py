@@ -28,14 +28,14 @@ from learn.sitting.page import page
 
 ROOT = Path(__file__).parent.parent
 REACH = "PandaReach-v0"
-QUICK = ["--env", REACH, "--device", "scripted", "--headless", "--steps", 150, "--evaluation-episodes", 4, "--workers", 1]
+QUICK = ["--env", REACH, "--device", "scripted", "--headless", "--steps", 150, "--evaluation-episodes", 4, "--workers", 1, "--scenes", 3]
 
 
 @pytest.fixture(scope="module")
 def sat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sitting of half a minute, in which the policy stays bad enough to need its person."""
     folder = tmp_path_factory.mktemp("sitting")
-    words = ["learn", "dagger", folder / "session", "--out", folder / "model", *QUICK, "--minutes", 0.5, "--target", 0.99]
+    words = ["learn", "dagger", folder / "session", "--out", folder / "model", *QUICK, "--minutes", 0.4, "--target", 0.99]
     assert run(*words) == 0
     return folder
 
@@ -64,7 +64,7 @@ def test_it_begins_with_nothing_and_ends_with_a_policy_the_session_and_a_page(sa
     champion = max(v.number for v in read_verdicts(sat / "model") if v.promoted)
     assert champion == log.champion
     assert load_policy(sat / "model").fingerprint == load_policy(sat / "model" / "rounds" / str(champion)).fingerprint
-    assert effort_of(session).total_s >= 30.0, "it went on until the minutes were over"
+    assert effort_of(session).total_s >= 24.0, "it went on until the minutes were over"
     text = (sat / "model" / "sitting.html").read_text(encoding="utf-8")
     assert f"{effort_of(session).total_s / 60:.1f} minutes of a person" in text
     assert "http" not in text.replace('http-equiv="Content-Security-Policy"', ""), "it asks nothing of the network"
@@ -107,7 +107,7 @@ def test_every_step_of_it_replays_to_the_bit(sat: Path, capsys: pytest.CaptureFi
 
 def test_the_same_seed_gives_the_same_sitting(tmp_path: Path) -> None:
     for name in ("one", "other"):
-        words = ["learn", "dagger", tmp_path / name, "--out", tmp_path / f"{name}-model", *QUICK, "--minutes", 0.15]
+        words = ["learn", "dagger", tmp_path / name, "--out", tmp_path / f"{name}-model", *QUICK, "--minutes", 0.1]
         assert run(*words) == 0
     one, other = (read_log(tmp_path / f"{name}-model") for name in ("one", "other"))
     assert one is not None
@@ -149,6 +149,24 @@ def test_a_sitting_that_was_killed_is_gone_on_with(tmp_path: Path, capsys: pytes
     assert findings is None or after.findings[: len(findings.findings)] == findings.findings
     assert run("learn", "dagger", tmp_path / "session", "--out", tmp_path / "model", "--status", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["homeworks"] == len(after.findings)
+
+
+def test_from_failures_alone_nothing_is_learned(copied: Path, tmp_path: Path) -> None:
+    assert run("data", "tag", copied, "--episodes", "all", "--outcome", "failure") == 0
+    env = Session.open(copied).env_of().env_id
+    words = ["learn", "dagger", copied, "--out", tmp_path / "model", *QUICK[2:], "--env", env, "--target", 0.9]
+    before = effort_of(Session.open(copied)).total_s / 60
+    assert run(*words, "--minutes", before + 0.01) == 0
+    log, rows = read_log(tmp_path / "model"), Session.open(copied).rows()
+    assert any(row.success for row in rows), "the person has shown it once"
+    assert log is not None
+    assert all(f.episodes == 1 for f in log.findings)
+
+
+def test_another_policy_needs_another_folder(sat: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["learn", "dagger", sat / "session", "--out", sat / "model", "--policy", "moe", "--device", "scripted", "--headless"]
+    assert run(*words, "--target", 0.9) == 2
+    assert "is of a bc, not of a moe; give --policy bc or another --out" in capsys.readouterr().err
 
 
 # -- its parts ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from learn.sitting.belief import belief
 from learn.train import TrainConfig
 
 SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
-MOST_SCENES = 200  # of one policy
+MOST_LOOKS = 10  # of so many scenes each, at one policy
 MOST_TROUBLES = 6  # as many as a person sees to before the next homework is done
 MINIBATCH_S, STEP_S = 0.005, 0.0025  # what they take on one core of a laptop, for simulated time; the others' are near nothing
 
@@ -77,6 +77,7 @@ class Homework:
     target: float
     old: Path | None = None
     against: int | None = None
+    scenes: int = SCENES
 
     def alone(self) -> "Homework":
         return self
@@ -89,7 +90,7 @@ class Homework:
         with closing(Futures(result.policy, self.env_id, self.env_kwargs)) as futures:
             mine = Scout(result.policy, futures, most_steps)
             theirs = None if old is None else Scout(old, futures, most_steps)
-            verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against)
+            verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against, self.scenes)
             winner = mine if theirs is None or verdict.promoted else theirs
             if verdict.promoted:
                 self._look_on(mine)
@@ -116,6 +117,6 @@ class Homework:
 
     def _look_on(self, scout: Scout) -> None:
         """More scenes, for as long as they may still show that the target is reached."""
-        while scout.rollouts < MOST_SCENES and HOPELESS < belief(scout.successes, scout.rollouts, self.target) < SURE:
+        while scout.rollouts < MOST_LOOKS * self.scenes and HOPELESS < belief(scout.successes, scout.rollouts, self.target) < SURE:
             first = first_scene(self.number) + scout.rollouts
-            scout.tries(range(first, first + SCENES))
+            scout.tries(range(first, first + self.scenes))

@@ -47,7 +47,7 @@ class SittingLog:
         return fit_curve([Point(f.minutes, f.successes, f.rollouts) for f in self.findings])
 
     def with_findings(self, found: Findings) -> "SittingLog":
-        return replace(self, findings=(*self.findings, found), reached=found.reached)
+        return replace(self, findings=(*self.findings, found), reached=found.reached, successes=None, rollouts=0)
 
     def summary(self) -> dict[str, Any]:
         """The object that `--json` prints."""

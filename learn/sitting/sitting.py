@@ -19,7 +19,7 @@ from learn.futures.future import check_restorable
 from learn.futures.seer import GhostSeer
 from learn.gates.foresight import ForesightGate
 from learn.gates.human import HumanGate
-from learn.promotion import append_verdict
+from learn.promotion import SCENES, append_verdict
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
 from learn.sitting.homework import Findings, Homework
@@ -46,6 +46,8 @@ class SittingConfig:
     """
 
     target: float = 0.95
+    scenes: int = SCENES
+    """in which a new policy is held against the old one, and looked at again up to ten times as many"""
     most_minutes: float | None = None
     evaluation_episodes: int = 100
     evaluation_seed: int = FIRST_EVALUATION_SEED
@@ -55,8 +57,9 @@ class SittingConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.target < 1.0:
             raise UserError(f"--target {self.target}: give a success rate between 0 and 1, e.g. 0.95")
-        if self.evaluation_episodes < 1 or self.workers < 1:
-            raise UserError(f"--evaluation-episodes {self.evaluation_episodes} --workers {self.workers}: give at least 1")
+        for name in ("evaluation_episodes", "workers", "scenes"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,11 @@ class _Sitting:
         self.learner, self.watchers = learner, watchers
         self.env_id, self.env_kwargs = cockpit.config.env_id, cockpit.config.env_kwargs
         log = read_log(out) or SittingLog(self.env_id, config.train.policy, config.target)
-        self.log = replace(log, target=config.target, reached=log.reached and config.target <= log.target)
+        if log.findings and log.policy != config.train.policy:
+            raise UserError(
+                f"the sitting in {out} is of a {log.policy}, not of a {config.train.policy}; give --policy {log.policy} or another --out"
+            )
+        self.log = replace(log, policy=config.train.policy, target=config.target, reached=log.reached and config.target <= log.target)
         self.troubles: deque[Trouble] = deque()
         self.policy: Checkpoint | None = None
         self.rescuer: Rescuer | None = None
@@ -153,15 +160,16 @@ class _Sitting:
             self._conclude(found)
 
     def _teaches(self) -> bool:
-        return any(row.teaches for row in self.session.catalog().rows.values())
+        """Whether there is anything to learn from: a success, or an answer."""
+        return any(row.success or (row.teaches and row.labels) for row in self.session.catalog().rows.values())
 
     def _homework(self) -> Homework:
         number, champion = len(self.log.findings), self.log.champion
         old = None if champion is None else self._folder(champion)
         folder = self._folder(number)
-        return Homework(
-            number, self.session.path, self.config.train, folder, self.env_id, self.env_kwargs, self.config.target, old, champion
-        )
+        config = self.config
+        about = (self.session.path, config.train, folder, self.env_id, self.env_kwargs, config.target)
+        return Homework(number, *about, old, champion, config.scenes)
 
     def _conclude(self, found: Findings) -> None:
         append_verdict(self.out, found.verdict)
