@@ -67,7 +67,8 @@ class Seat:
     `seed` of the scene (None: the next one's own), `start` a simulator state (S,) of that scene (None: as it is reset);
     With `handed_over` the person drives from the first step on, until they give the policy the wheel. `about` is kept with the
     episode; `words` tell the operator before it. `is_enough` is asked after each step: whether
-    the episode may end here, because what would come is known; it is kept as a partial one.
+    the episode may end here, because what would come is known; it is kept as a partial one. `rests`: there is nothing that has to
+    be driven, though one may; when it ends, who has the next seat is asked anew.
     """
 
     pilot: Pilot | None = None
@@ -78,6 +79,7 @@ class Seat:
     about: Mapping[str, Any] = field(default_factory=dict)
     words: str = ""
     is_enough: Callable[["Loop"], bool] = lambda loop: False
+    rests: Callable[[], bool] = lambda: False
 
 
 OUTCOMES: dict[Cue, Outcome] = {
@@ -279,6 +281,7 @@ class Loop:
         if seed is None:
             self.seat = self.next_seat()
             self.pilot, self.wheel = self.seat.pilot, Wheel(self.seat.pilot)
+            self._rested = self.seat.rests()
             seed = self.config.seed + self.recorder.next_number if self.seat.seed is None else self.seat.seed
         self.seed = seed
         self.obs: Obs
@@ -357,6 +360,8 @@ class Loop:
     def _ready_tick(self, stick: Stick) -> None:
         if self.starts_at_s is not None and self.clock.now_s() >= self.starts_at_s:
             self._change_phase(Cue.START)
+        elif self._rested and not self.seat.rests():
+            self._new_scene()
 
     def _human_tick(self, stick: Stick) -> None:
         action = self.hands.action(stick, self._heading_deg)
@@ -444,4 +449,5 @@ class Loop:
             self.mode,
             self.seed,
             handed_over=self.wheel.handed_over,
+            rests=self.seat.rests(),
         )

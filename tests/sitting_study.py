@@ -80,6 +80,7 @@ class Piece:
             "minutes": sum(e.total_s for e in efforts) / 60.0,
             "driving": sum(e.driving_s for e in efforts) / 60.0,
             "watching": sum(e.watching_s for e in efforts) / 60.0,
+            "resting": log.rested_s / 60.0,
             "episodes": len(efforts),
             "reached": log.reached,
             "successes": log.successes,
@@ -139,20 +140,21 @@ class Study:
 
 def table_of(results: Sequence[dict[str, Any]], tasks: Sequence[str], target: float) -> Iterator[str]:
     """One row a task and seed, one for each task together."""
-    yield f"| task | seed | minutes | of these driving | to {100 * target:.0f} % | sitting | plain recording | episodes |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield f"| task | seed | minutes | of these driving | resting | to {100 * target:.0f} % | sitting | plain recording | episodes |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for task in tasks:
         mine = [r for r in results if r["task"] == task]
         for r in mine:
             sat, recorded = r["sitting"], r["recording"]
             reached = "reached" if sat["reached"] else "not reached"
             shares = f"{_share(sat)} | {_share(recorded)} | {sat['episodes']} / {recorded['episodes']}"
-            yield f"| {task} | {r['seed']} | {sat['minutes']:.1f} | {sat['driving']:.1f} | {reached} | {shares} |"
+            yield f"| {task} | {r['seed']} | {sat['minutes']:.1f} | {sat['driving']:.1f} | {sat['resting']:.1f} | {reached} | {shares} |"
         minutes = [r["sitting"]["minutes"] for r in mine]
         middle = f"{np.median(minutes):.1f} ({min(minutes):.1f} … {max(minutes):.1f})"
         reached = f"{sum(r['sitting']['reached'] for r in mine)} of {len(mine)}"
         shares = " | ".join(_share(_pooled([r[how] for r in mine])) for how in ("sitting", "recording"))
-        yield f"| **{task}** | all | {middle} | {np.median([r['sitting']['driving'] for r in mine]):.1f} | {reached} | {shares} | |"
+        parts = " | ".join(f"{np.median([r['sitting'][name] for r in mine]):.1f}" for name in ("driving", "resting"))
+        yield f"| **{task}** | all | {middle} | {parts} | {reached} | {shares} | |"
 
 
 def _pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from learn.promotion import Verdict, read_verdicts
 from learn.rescue.trouble import Scout
 from learn.rounds import read_rounds
 from learn.sitting.belief import belief
-from learn.sitting.homework import Findings
+from learn.sitting.homework import Findings, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.page import page
 
@@ -217,6 +217,23 @@ def test_the_log_is_kept_and_says_how_many_minutes_are_left(tmp_path: Path) -> N
     (tmp_path / "sitting.json").write_text("{}")
     with pytest.raises(UserError, match="is damaged"):
         read_log(tmp_path)
+
+
+def test_what_may_be_good_enough_is_looked_at_again_in_other_scenes(sat: Path) -> None:
+    log = read_log(sat / "model")
+    assert log is not None
+    counts = {"successes": 2, "rollouts": 3, "sure": belief(2, 3, 0.5), "looked_again": False}
+    first = replace(log.findings[0], out=sat / "model" / "rounds" / "0", **counts)
+    assert first.is_promising(0.5)
+    assert not replace(first, successes=1).is_promising(0.5)
+    again = SecondLook(first, sat / "session", REACH, {}, target=0.5, scenes=3).do()
+    assert again.looked_again
+    assert not again.is_promising(0.5), "twice is enough"
+    assert (again.rollouts - 3) % 3 == 0
+    assert 3 < again.rollouts <= 30
+    assert again.sure == belief(again.successes, again.rollouts, 0.5)
+    assert again.reached or again.sure <= 0.05 or again.rollouts == 30
+    assert SittingLog(REACH, "bc", 0.5).with_findings(first).with_findings(again).findings == (again,), "it takes the first look's place"
 
 
 def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) -> None:

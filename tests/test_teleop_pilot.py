@@ -357,6 +357,56 @@ def test_the_same_start_again_is_the_same_seat_again(env, tmp_path):
     np.testing.assert_array_equal(session.read(1).steps["sim_state"][0], start)
 
 
+def test_where_the_wheel_is_handed_over_from_the_start_the_person_drives_until_what_would_come_is_known(env, tmp_path):
+    enough = []
+    seat = Seat(
+        Pilot(POLICY, AskAt((0, 1, 2), back_after=99), 9),
+        1,
+        handed_over=True,
+        is_enough=lambda loop: len(loop.recorder.states) == 3 and not enough,
+    )
+    rows = [START, SIDE, SIDE, SIDE, REST, REST]
+    loop, session, memory = loop_of(tmp_path, env, env.unwrapped, TableDevice(rows), NEVER, next_seat=lambda: seat)
+    loop.run()
+    driven = session.read(0)
+    assert driven.meta.outcome is Outcome.PARTIAL
+    assert list(driven.steps["phase"]) == [Phase.HUMAN] * 3, "without a hold of RB and without a question"
+    np.testing.assert_array_equal(driven.steps["labels"], driven.steps["actions"])
+    assert memory.shown[-2].phase is Phase.READY
+    row = session.rows()[0]
+    assert row.teaches
+
+
+def test_who_has_the_wheel_from_the_start_gives_it_away_with_rb(env, tmp_path):
+    seat = Seat(Pilot(POLICY, AskAt((), back_after=99), 9), 1, handed_over=True)
+    rows = [START, SIDE, hold(Button.RB), REST, REST, STOP]
+    loop, session, _ = loop_of(tmp_path, env, env.unwrapped, TableDevice(rows), NEVER, next_seat=lambda: seat)
+    loop.run()
+    assert list(session.read(0).steps["phase"]) == [Phase.HUMAN] * 3 + [Phase.POLICY] * 2
+
+
+def test_after_a_rest_it_is_asked_anew_who_drives_and_one_may_drive_all_the_same(env, tmp_path):
+    over = []
+
+    def next_seat():
+        return Seat(seed=9) if over else Seat(seed=8, rests=lambda: not over)
+
+    def end():
+        over.append(1)
+        return REST
+
+    device = TableDevice([REST, REST, end, REST, START, SIDE, STOP])
+    loop, session, _ = loop_of(tmp_path, env, env.unwrapped, device, NEVER, next_seat=next_seat)
+    loop.run()
+    assert [view.rests for view in device.views][:5] == [True, True, True, False, False]
+    assert session.read(0).meta.seed == 9
+    loop, session, _ = loop_of(
+        tmp_path / "two", env, env.unwrapped, TableDevice([START, SIDE, STOP]), NEVER, next_seat=lambda: Seat(seed=8, rests=lambda: True)
+    )
+    loop.run()
+    assert session.read(0).meta.seed == 8
+
+
 def test_another_policy_takes_the_wheel_only_where_an_episode_begins(env, tmp_path):
     pilot = pilot_of(ask_at=())
     better = Always((-0.3, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0))

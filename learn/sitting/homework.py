@@ -29,6 +29,7 @@ class Findings:
 
     `successes` of `rollouts` scenes that nobody has learned from are those of the policy that drives from now on, `champion`; with
     `sure`, the belief that it has reached the target. `troubles` are where it needs help. `minibatches` and `steps` are the work.
+    `looked_again`: in as many scenes as it takes to be sure of one or the other.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Findings:
     fingerprint: str
     minibatches: int
     steps: int
+    looked_again: bool = False
 
     @property
     def success_rate(self) -> float:
@@ -57,6 +59,10 @@ class Findings:
     @property
     def reached(self) -> bool:
         return self.sure >= SURE
+
+    def is_promising(self, target: float) -> bool:
+        """Whether a second look may show that it is there."""
+        return self.verdict.promoted and not self.looked_again and not self.reached and self.success_rate >= target
 
     @property
     def takes_s(self) -> float:
@@ -92,8 +98,6 @@ class Homework:
             theirs = None if old is None else Scout(old, futures, most_steps)
             verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against, self.scenes)
             winner = mine if theirs is None or verdict.promoted else theirs
-            if verdict.promoted:
-                self._look_on(mine)
             troubles = winner.troubles(MOST_TROUBLES)
         return Findings(
             number=self.number,
@@ -115,8 +119,39 @@ class Homework:
         """Everything is learned from: rollouts judge, not losses."""
         return replace(self.train, valid_fraction=0.0)
 
-    def _look_on(self, scout: Scout) -> None:
-        """More scenes, for as long as they may still show that the target is reached."""
-        while scout.rollouts < MOST_LOOKS * self.scenes and HOPELESS < belief(scout.successes, scout.rollouts, self.target) < SURE:
-            first = first_scene(self.number) + scout.rollouts
-            scout.tries(range(first, first + self.scenes))
+
+@dataclass(frozen=True)
+class SecondLook:
+    """More scenes for the policy that homework has `found`, for as long as they may still show that the target is reached."""
+
+    found: Findings
+    session: Path
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    target: float
+    scenes: int = SCENES
+
+    def alone(self) -> "SecondLook":
+        return self
+
+    def do(self) -> Findings:
+        found, policy = self.found, load_policy(self.found.out).policy
+        with closing(Futures(policy, self.env_id, self.env_kwargs)) as futures:
+            scout = Scout(policy, futures, most_steps_of(Session.at(self.session)))
+            successes, rollouts, sure = found.successes, found.rollouts, found.sure
+            while rollouts < MOST_LOOKS * self.scenes and HOPELESS < sure < SURE:
+                first = first_scene(found.number) + rollouts
+                successes += sum(scout.tries(range(first, first + self.scenes)))
+                rollouts += self.scenes
+                sure = belief(successes, rollouts, self.target)
+            troubles = () if sure >= SURE else (*found.troubles, *scout.troubles(MOST_TROUBLES))
+        return replace(
+            found,
+            successes=successes,
+            rollouts=rollouts,
+            sure=sure,
+            troubles=troubles,
+            minibatches=0,
+            steps=scout.steps,
+            looked_again=True,
+        )

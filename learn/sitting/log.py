@@ -21,6 +21,7 @@ class SittingLog:
     """`findings` in order, without the states of their troubles. `reached`: rollouts say that the target is.
 
     `successes` of `rollouts` are the last policy's on the seeds of evaluations, which nothing was ever decided by; None before the end.
+    `rested_s`: how long the person had nothing to do but wait for a second look.
     """
 
     env: str
@@ -30,6 +31,7 @@ class SittingLog:
     reached: bool = False
     successes: int | None = None
     rollouts: int = 0
+    rested_s: float = 0.0
 
     @property
     def champion(self) -> int | None:
@@ -47,7 +49,9 @@ class SittingLog:
         return fit_curve([Point(f.minutes, f.successes, f.rollouts) for f in self.findings])
 
     def with_findings(self, found: Findings) -> "SittingLog":
-        return replace(self, findings=(*self.findings, found), reached=found.reached, successes=None, rollouts=0)
+        """A second look takes the place of the first."""
+        before = tuple(f for f in self.findings if f.number != found.number)
+        return replace(self, findings=(*before, found), reached=found.reached, successes=None, rollouts=0)
 
     def summary(self) -> dict[str, Any]:
         """The object that `--json` prints."""

@@ -95,6 +95,7 @@ def _tiles(log: SittingLog, effort: Effort) -> Html:
         _tile("Driving", f"{effort.driving_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
         _tile("Deciding", f"{effort.deciding_s / 60:.1f}", "min", "from a question to the answer"),
         _tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
+        _tile("Resting", f"{log.rested_s / 60:.1f}", "min", "while only the computer worked"),
         _tile("Episodes", str(effort.episodes), "", f"{effort.successes} successes, {effort.undone} undone"),
         _tile("Policies learned", str(len(log.findings)), "", f"{promoted} were promoted"),
         _tile("Minutes left", minutes_left(log).split(" (")[0], "", f"to {100 * log.target:.0f} %, as foreseen"),

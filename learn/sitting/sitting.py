@@ -22,7 +22,7 @@ from learn.gates.human import HumanGate
 from learn.promotion import SCENES, append_verdict
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
-from learn.sitting.homework import Findings, Homework
+from learn.sitting.homework import Findings, Homework, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.spent import Spent
 from learn.train import TrainConfig
@@ -111,6 +111,7 @@ class _Sitting:
         self.spent = Spent(session)
         self.learned_from, self.credit, self.left = 0, 0.0, minutes_left(self.log)
         self.facts: tuple[Fact, ...] = ()
+        self.looks_again, self.now_s = False, cockpit.clock.now_s()
         self.loop: Loop | None = None
         if self.log.champion is not None:
             self._take_up(self.log.champion)
@@ -132,6 +133,7 @@ class _Sitting:
         self.loop.seer = self.seer
         write_log(self.out, self.log)  # from now on the same command goes on with the sitting
         self.loop.run()
+        write_log(self.out, self.log)
         if self._is_over() and self.log.findings:
             self._judge()
         return self.log
@@ -140,17 +142,35 @@ class _Sitting:
 
     def _tick(self) -> tuple[Fact, ...]:
         """Once in every tick; between two episodes, where nobody waits for the loop: hear what was found out, set homework."""
+        before_s, self.now_s = self.now_s, self.cockpit.clock.now_s()
         if self.loop is None or self.loop.phase is not Phase.READY:
             return self.facts
+        if self.loop.seat.rests():
+            self.log = replace(self.log, rested_s=self.log.rested_s + self.now_s - before_s)
         self._listen()
         there = len(self.session)
         if there > self.spent.episodes:
             self.spent.look()
-        if not (self.learner.busy or self.log.reached) and there > self.learned_from and self._teaches():
-            self.learned_from = there
-            self.learner.submit(self._homework())
+        if not (self.learner.busy or self.log.reached):
+            self._set_work(there)
         self.facts = self._facts()
         return self.facts
+
+    def _set_work(self, there: int) -> None:
+        """A second look at what may be good enough already, else homework as soon as another episode is `there`."""
+        found = self.log.findings[-1] if self.log.findings else None
+        if found is not None and found.is_promising(self.config.target):
+            found = replace(found, out=self._folder(found.number), troubles=tuple(self.troubles))
+            about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes)
+            self.looks_again = True
+            self.learner.submit(SecondLook(found, *about))
+        elif there > self.learned_from and self._teaches():
+            self.learned_from = there
+            self.learner.submit(self._homework())
+
+    def _rests(self) -> bool:
+        """Whether there is nothing to do for the person before it is known whether the policy is good enough."""
+        return self.looks_again
 
     def _listen(self) -> None:
         if isinstance(self.learner, LearnerInline):
@@ -172,10 +192,11 @@ class _Sitting:
         return Homework(number, *about, old, champion, config.scenes)
 
     def _conclude(self, found: Findings) -> None:
+        self.looks_again = False
         append_verdict(self.out, found.verdict)
         self.log = self.log.with_findings(found)
         self.troubles, self.left = deque(found.troubles), minutes_left(self.log)
-        if found.verdict.promoted:
+        if found.verdict.promoted and not found.looked_again:
             _publish(found.out, self.out)
             self._take_up(found.number)
         write_log(self.out, self.log)
@@ -220,6 +241,8 @@ class _Sitting:
         self._listen()
         if self.policy is None:
             return Seat(words="show the policy how it is done; it learns while you drive")
+        if self.looks_again:
+            return Seat(words="it may be good enough: being tried in more scenes. Rest, or show it another", rests=self._rests)
         if self.troubles:
             return self._rescue(self.troubles.popleft())
         self.credit += self.log.evidence

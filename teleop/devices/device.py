@@ -17,7 +17,7 @@ class View:
 
     `mode` is the behaviour mode asked for, `seed` the scene's. `proposal` (A,) is what the policy asks about, would do now, or,
     while somebody else drives, would do instead; None without a policy. `handed_over`: a gate has given the wheel to the
-    person, who drives without holding RB until it takes it back.
+    person, who drives without holding RB until it takes it back. `rests`: nothing has to be driven now.
     """
 
     phase: Phase = Phase.READY
@@ -27,6 +27,7 @@ class View:
     mode: str = ""
     seed: int = 0
     handed_over: bool = False
+    rests: bool = False
 
 
 @dataclass(frozen=True)

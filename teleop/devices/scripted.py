@@ -60,6 +60,8 @@ class ScriptedOperator:
             self._wait_ticks -= 1
             return self._hand.rest()
         if view.phase is Phase.READY:
+            if view.rests:
+                return self._hand.rest()
             return make_stick(held=[Button.START], pressed=[Button.START])
         if view.phase is Phase.ASKING:
             return self._answer(view.heading_deg)
