@@ -310,9 +310,9 @@ class _Run:
         facts = [*self._standing(number), Fact("labels left", str(pilot.left), pilot.left / self.config.labels)]
         if pilot.states and 0.0 < self.config.gate.wished_share < 1.0:
             asked = (pilot.labels + pilot.either) / pilot.states
-            facts.append(Fact("asked", f"{100 * asked:.0f} of {100 * self.config.gate.wished_share:.0f} %"))
+            facts.append(Fact("asked", f"{100 * asked:.0f} %, wished {100 * self.config.gate.wished_share:.0f} %"))
         if self.learner.busy:
-            facts.append(Fact("learning", "in the background"))
+            facts.append(Fact("learning", "meanwhile"))
         return tuple(facts)
 
     def _standing(self, number: int) -> tuple[Fact, ...]:

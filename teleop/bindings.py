@@ -82,6 +82,8 @@ PILOT_HELP: tuple[tuple[str, str, str], ...] = (
     ("X", "U", "asked: either is fine"),
     ("LB", "Shift", "asked: the next of its ways"),
 )
+HELD_HELP = ("RB (let go)", "Tab (let go)", "the policy drives")
+WHEEL_HELP = ("RB (tap)", "Tab (tap)", "the policy drives")
 DESK_HELP: tuple[tuple[str, str, str], ...] = (
     ("A", "F", "yes, do that"),
     ("any stick", "any stick key", "no, do this"),

@@ -16,7 +16,7 @@ from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.desk import Desk, Pile
 from teleop.devices import DeviceName, choose_device, has_display
 from teleop.devices.calibration import mapping_for
-from teleop.devices.device import Device
+from teleop.devices.device import Device, View
 from teleop.devices.mappings import load_mappings
 from teleop.devices.nobody import Nobody
 from teleop.devices.raw_gamepad import RawGamepad
@@ -32,12 +32,13 @@ from teleop.loop import Loop, LoopConfig
 from teleop.mapping import Directions, MappingConfig
 from teleop.pilot import Pilot
 from teleop.recorder import Recorder
-from teleop.screen import Headless, Screen, Status, Unwatched
+from teleop.screen import Fact, Headless, Screen, Status, Unwatched
 from teleop.scribe import InlineScribe, ScribeProcess
 from teleop.stick_map import StickMap, stick_map_for
 from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
 
 LONGEST_S = 60.0
+PARTING_S = 12.0
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,33 @@ class Cockpit:
         clock = SimulatedClock(1.0 / self.plant.control_hz)
         return replace(self, device=Nobody(self.device), screen=Unwatched(self.screen), clock=clock)
 
-    def tell(self, words: str) -> None:
-        """Show the scene, and above it what is waited for, while no loop runs."""
+    def tell(self, words: str, learning: tuple[Fact, ...] = (), *, word: str = "PLEASE WAIT") -> None:
+        """Show the scene and what is waited for, while no loop runs; beside it how the learning goes."""
         self.env.reset(seed=self.config.seed)
-        status = Status(Phase.PAUSED, self.device.name, self.config.env_id, message=words, scene_seed=self.config.seed)
-        self.screen.show(status)
+        self.screen.show(self._standstill(words, learning, word))
+
+    def part(self, words: str, learning: tuple[Fact, ...] = ()) -> None:
+        """Show what it came to, until the operator presses anything, at most for `PARTING_S`."""
+        self.env.reset(seed=self.config.seed)
+        view = View(Phase.PAUSED, False, None, 0.0, "", self.config.seed)
+        self.clock.start()
+        for _ in range(round(PARTING_S * self.plant.control_hz)):
+            self.clock.wait()
+            if self.device.poll(self.screen.poll(), view).pressed or self.screen.wants_to_quit():
+                return
+            self.screen.show(self._standstill(words, learning, "DONE"))
+
+    def _standstill(self, words: str, learning: tuple[Fact, ...], word: str) -> Status:
+        return Status(
+            Phase.PAUSED,
+            self.device.name,
+            self.config.env_id,
+            message=words,
+            learning=learning,
+            waiting=word,
+            scene_seed=self.config.seed,
+            profile=self.device.profile,
+        )
 
     @property
     def longest_ticks(self) -> int:

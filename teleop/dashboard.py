@@ -33,6 +33,7 @@ def status_of(loop: "Loop") -> Status:
         labels_left=pilot.left if pilot else 0,
         handed_over=loop.wheel.handed_over,
         invitation=loop.seat.words,
+        rescues=loop.seat.handed_over,
         label_budget=pilot.label_budget if pilot else 0,
         rewind=(loop.scrub.at, ticks) if loop.scrub else None,
         hold=loop.held_success,

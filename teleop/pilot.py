@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Action = NDArray[np.float32]
 Obs = Mapping[str, NDArray[Any]]
+UNLIMITED = 10**9  # a label budget that nobody comes to the end of
 
 
 @dataclass(frozen=True)

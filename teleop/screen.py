@@ -28,11 +28,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of a panel; `fraction` in [0, 1] is shown as a bar too."""
+    """A line of a panel; `fraction` in [0, 1] is shown as a bar too, `mark` as the place on it that is aimed at."""
 
     label: str
     value: str
     fraction: float | None = None
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Status:
     `ways` are those the policy sees where it asks, its own first, `chosen` the one that A accepts, `ghosts` where they lead;
     `labels_left` of the budget; `handed_over`: the person drives until the policy takes the wheel back; `queue` is
     (which stored state is shown, of how many) at the desk; `learning` says how
-    the policy's learning goes, `invitation` what the next episode is for;
+    the policy's learning goes, `invitation` what the next episode is for, `rescues` that the person begins it at the wheel;
+    `waiting` is the word for what goes on while nothing is driven (empty: something is);
     `rewind` is (step shown, steps recorded) while scrubbing; `hold` and `hold_wished` are ticks of held success (wished
     0: no auto-stop); `remaining_s` is what the episode may still last, `countdown_s` what is left before it starts;
     `mode_counts` are the successes per behaviour mode in the whole session, `plan` the wished ones; `kept` is the strip,
@@ -85,6 +87,8 @@ class Status:
     queue: tuple[int, int] | None = None
     learning: tuple[Fact, ...] = ()
     invitation: str = ""
+    rescues: bool = False
+    waiting: str = ""
     control_mode: ControlMode = ControlMode.SIX
     directions: Directions = Directions.CAMERA
     precise: bool = False

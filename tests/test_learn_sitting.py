@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from command_lines import run
 
-from data.effort import effort_of
+from data.effort import effort_of, efforts_by_round
 from data.errors import UserError
 from data.schema import Outcome, Phase
 from data.session import Session
@@ -66,7 +66,7 @@ def test_it_begins_with_nothing_and_ends_with_a_policy_the_session_and_a_page(sa
     assert load_policy(sat / "model").fingerprint == load_policy(sat / "model" / "rounds" / str(champion)).fingerprint
     assert effort_of(session).total_s >= 24.0, "it went on until the minutes were over"
     text = (sat / "model" / "sitting.html").read_text(encoding="utf-8")
-    assert f"{effort_of(session).total_s / 60:.1f} minutes of a person" in text
+    assert f"{effort_of(session).total_s / 60:.1f} minutes of a simulated person" in text
     assert "http" not in text.replace('http-equiv="Content-Security-Policy"', ""), "it asks nothing of the network"
 
 
@@ -204,7 +204,7 @@ def findings(number: int, minutes: float, successes: int, rollouts: int = 20) ->
 def test_the_log_is_kept_and_says_how_many_minutes_are_left(tmp_path: Path) -> None:
     log = SittingLog(REACH, "bc", 0.95)
     assert (log.champion, log.evidence) == (None, 0.0)
-    assert minutes_left(log) == "not to be said yet"
+    assert minutes_left(log) == "not known yet"
     for k, successes in enumerate((0, 6, 12, 16)):
         log = log.with_findings(findings(k, 2.0 * k, successes))
     write_log(tmp_path, log)
@@ -213,7 +213,7 @@ def test_the_log_is_kept_and_says_how_many_minutes_are_left(tmp_path: Path) -> N
     assert log.evidence == pytest.approx(0.584, abs=0.001), "Wilson's lower end of 16 of 20"
     sure = log.with_findings(findings(4, 9.0, 60, 60))
     assert sure.reached
-    assert minutes_left(sure) == "none: there"
+    assert minutes_left(sure) == "none"
     (tmp_path / "sitting.json").write_text("{}")
     with pytest.raises(UserError, match="is damaged"):
         read_log(tmp_path)
@@ -239,7 +239,7 @@ def test_what_may_be_good_enough_is_looked_at_again_in_other_scenes(sat: Path) -
 def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) -> None:
     log, session = read_log(sat / "model"), Session.open(sat / "session")
     assert log is not None
-    text = page(session, replace(log, successes=None, rollouts=0), effort_of(session))
+    text = page(session, replace(log, successes=None, rollouts=0), efforts_by_round(session))
     assert "Not at 99 % yet" in text
 
 

@@ -16,10 +16,10 @@ from teleop.devices.profiles import PROFILES
 from teleop.hud import Hud
 from teleop.hud.labels import relabel
 from teleop.hud.panels import PHASE_LOOK, missing_modes
-from teleop.hud.shapes import BLUE
+from teleop.hud.shapes import BLUE, INK
 from teleop.hud.strip import OUTCOME_COLOURS
 from teleop.mapping import ControlMode, Directions
-from teleop.pilot import Way
+from teleop.pilot import UNLIMITED, Way
 from teleop.screen import Fact, Kept, Status
 from teleop.stick import Axis, Button
 
@@ -234,6 +234,52 @@ def test_who_was_handed_the_wheel_is_told_so():
     assert "You have the wheel until the policy takes it back." in words_of(hud, "headline")
 
 
+def test_who_helps_where_the_policy_fails_is_told_what_for_and_how_it_ends():
+    facts = {"rescues": True, "invitation": "the policy goes wrong here, 2.1 s in: show it how it goes on", "label_budget": UNLIMITED}
+    before = words_of(drawn(status(Phase.READY, **facts))[0], "headline")
+    assert before[-1] == "Start: you have the wheel at once"
+    beside = drawn(status(handed_over=True, labels=62, labels_left=UNLIMITED - 62, elapsed_s=1.0, **facts))[0]
+    assert words_of(beside, "headline") == ["You have the wheel: show how it goes on.", "It ends where the policy gets there by itself."]
+    assert words_of(beside, "keymap")[:2] == ["RB (tap)", "the policy drives"]
+
+
+def test_who_was_let_off_is_told_why():
+    kept = (*KEPT, Kept(26, Outcome.PARTIAL, "", np.zeros(3)))
+    words = words_of(drawn(status(Phase.READY, invitation="the policy fails in this scene: show it", kept=kept))[0], "headline")
+    assert words[-1] == "episode 26: it gets there by itself from there"
+
+
+def test_labels_without_a_budget_are_only_counted():
+    words = words_of(drawn(status(Phase.ASKING, label_budget=UNLIMITED, labels=7, labels_left=UNLIMITED - 7))[0], "headline")
+    assert words[-1] == "doubt 0.137 · labels 7"
+
+
+def test_the_headline_names_the_buttons_of_the_device():
+    facts = {"phase": Phase.READY, "invitation": "the policy drives: hold RB where it goes wrong"}
+    assert words_of(drawn(status(profile="playstation", **facts))[0], "headline") == ["the policy drives: hold R1 where it goes wrong"]
+    assert words_of(drawn(status(**facts), keyboard=True)[0], "headline") == ["the policy drives: hold Tab where it goes wrong"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_while_nothing_is_driven_no_button_is_explained_and_nothing_is_counted(size):
+    hud, _ = drawn(status(Phase.PAUSED, waiting="PLEASE WAIT", message="trying it in 100 new scenes", learning=LEARNING), size)
+    assert panel_of(hud, "keymap") is None
+    assert {"PLEASE WAIT", "PandaLift-v0"} <= set(words_of(hud, "bar"))
+    assert "episode" not in words_of(hud, "bar")
+    check_layout(hud, size)
+
+
+def test_the_target_is_a_mark_on_the_bar():
+    def inks(mark):
+        hud, surface = drawn(status(learning=(Fact("success", "20 %", 0.2, mark),)))
+        area = panel_of(hud, "learning").area
+        line = pixels(surface)[area.bottom - 20 : area.bottom, area.left : area.right]
+        return np.flatnonzero(np.all(line == INK, axis=-1).any(axis=0)) / area.width
+
+    assert len(inks(None)) == 0
+    assert 0.85 < inks(0.95).mean() < 0.95
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_how_the_learning_goes_is_a_panel_with_bars(size):
     hud, surface = drawn(status(Phase.POLICY, learning=LEARNING), size)
@@ -285,6 +331,10 @@ def test_the_modes_are_counted_against_the_plan():
 def test_a_fulfilled_plan_lacks_nothing():
     assert missing_modes({"left": 20, "right": 21, "over": 20}, PLAN) == ""
     assert "plan fulfilled" in words_of(drawn(status(mode_counts=dict.fromkeys(PLAN, 20), plan=PLAN))[0], "modes")
+
+
+def test_what_has_no_mode_needs_no_panel():
+    assert panel_of(drawn(status(mode_counts={"": 9}))[0], "modes") is None
 
 
 def test_without_a_plan_the_modes_are_only_counted():

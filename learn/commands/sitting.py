@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from data.cli import print_json
-from data.effort import Effort, effort_of
+from data.effort import Effort, efforts_by_round
 from data.errors import UserError
-from data.intervals import wilson
 from data.session import Session
 from learn.sitting.log import HEADING, SittingLog, finding_line, log_lines, read_log
-from learn.sitting.page import write_page
+from learn.sitting.page import PAGE_NAME, person_of, write_page
+from learn.sitting.panel import standing
 from learn.sitting.sitting import SittingConfig, Watchers, run_sitting
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.tally import Tally
@@ -30,17 +30,29 @@ def sit(path: Path, cockpit_config: CockpitConfig, config: SittingConfig, out: P
             print(HEADING)
             with _bars() as watchers:
                 log = run_sitting(session, cockpit, config, out, watchers)
-    if not log.findings:
-        print(f"nothing learned yet; {path} has {len(session)} episodes: the same command goes on")
-    else:
-        effort = effort_of(session)
-        page = write_page(session, log, effort, out)
-        for line in _verdict(log, effort):
-            print(line)
-        print(f"policy and log in {out}, the page: {page}; the session: python -m data report {path} --out report.html")
+            if log.judged is not None:
+                effort = _conclude(session, log, out)
+                if cockpit.screen.is_seen:
+                    words = f"{_rate(log)} after {effort.total_s / 60:.1f} minutes. All about it: {out / PAGE_NAME}"
+                    cockpit.part(words, standing(log))
+    if log.judged is None:  # who quits does not wait for that before the window
+        effort = _conclude(session, log, out)
     if json:
-        print_json(log.summary() | {"minutes": effort_of(session).total_s / 60.0})
+        print_json(log.summary() | {"minutes": effort.total_s / 60.0})
     return 0
+
+
+def _conclude(session: Session, log: SittingLog, out: Path) -> Effort:
+    """Write the page and say what it came to; what it cost."""
+    efforts = efforts_by_round(session)
+    effort = sum(efforts.values(), Effort())
+    if not log.findings:
+        print(f"nothing learned yet; {session.path} has {len(session)} episodes: the same command goes on")
+        return effort
+    written = write_page(session, log, efforts, out)
+    print(_verdict(log, effort, person_of(session)))
+    print(f"policy and log in {out}, the page: {written}; the session: python -m data report {session.path} --out report.html")
+    return effort
 
 
 def sitting_status(out: Path, *, json: bool) -> int:
@@ -55,15 +67,18 @@ def sitting_status(out: Path, *, json: bool) -> int:
     return 0
 
 
-def _verdict(log: SittingLog, effort: Effort) -> Iterator[str]:
-    took = f"{effort.total_s / 60:.1f} minutes of a person's time ({effort.driving_s / 60:.1f} driving)"
-    if log.successes is None:
+def _verdict(log: SittingLog, effort: Effort, person: str) -> str:
+    took = f"{effort.total_s / 60:.1f} minutes of {person}'s time ({effort.driving_s / 60:.1f} driving)"
+    if log.judged is None:
         low, high = log.findings[-1].interval
-        yield f"not at {100 * log.target:.0f} % yet: {100 * low:.0f} … {100 * high:.0f} % after {took}; the same command goes on"
-        return
-    low, high = wilson(log.successes, log.rollouts)
-    rate = 100 * log.successes / log.rollouts
-    yield f"{rate:.0f} % of {log.rollouts} new scenes (95 % interval {100 * low:.0f} … {100 * high:.0f} %) after {took}"
+        return f"not at {100 * log.target:g} % yet: {100 * low:.0f} … {100 * high:.0f} % after {took}; the same command goes on"
+    _, (low, high) = log.judged
+    return f"{_rate(log)} (95 % interval {100 * low:.0f} … {100 * high:.0f} %) after {took}"
+
+
+def _rate(log: SittingLog) -> str:
+    """How often it succeeded where nothing was decided by that."""
+    return f"{100 * (log.successes or 0) / log.rollouts:.0f} % of {log.rollouts} new scenes"
 
 
 @contextmanager

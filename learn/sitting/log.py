@@ -14,6 +14,7 @@ from learn.promotion import Verdict
 from learn.sitting.homework import Findings
 
 LOG_NAME = "sitting.json"
+UNKNOWN = "not known yet"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class SittingLog:
     def champion(self) -> int | None:
         """The number of the policy that drives; None before the first."""
         return self.findings[-1].champion if self.findings else None
+
+    @property
+    def judged(self) -> tuple[tuple[int, int], tuple[float, float]] | None:
+        """Successes of how many new scenes, and the 95 % interval; None before the end."""
+        return None if self.successes is None else ((self.successes, self.rollouts), wilson(self.successes, self.rollouts))
 
     @property
     def evidence(self) -> float:
@@ -103,12 +109,12 @@ def finding_line(log: SittingLog) -> str:
 def minutes_left(log: SittingLog) -> str:
     """What is foreseen until the target, in words."""
     if log.reached:
-        return "none: there"
+        return "none"
     if not any(f.successes for f in log.findings):
-        return "not to be said yet"
+        return UNKNOWN
     forecast = log.curve.minutes_to(log.target)
     if forecast is None:
-        return "not to be said yet"
+        return UNKNOWN
     low, median, high = forecast
     upper = f"{high:.0f}" if high < float("inf") else "?"
     return f"{median:.0f} ({low:.0f} … {upper})"

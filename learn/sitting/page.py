@@ -1,37 +1,39 @@
 """The page of a sitting: what it came to and how many minutes of a person that took. One self-contained HTML document."""
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 import data
-from data.effort import NO_ROUND, Effort, efforts_by_round
+from data.effort import NO_ROUND, Effort
 from data.errors import UserError
 from data.files import replace_file
-from data.intervals import wilson
 from data.report.markup import Html, join, tag
 from data.report.plots import Frame
 from data.report.tables import effort_table
 from data.report.tiles import duration
+from data.schema import Outcome
 from data.session import Session
 from learn.sitting.log import SittingLog, minutes_left
+from teleop.devices.scripted import ScriptedOperator
 
 PAGE_NAME = "sitting.html"
 CURVE_POINTS = 120
 
 
-def write_page(session: Session, log: SittingLog, effort: Effort, out: Path) -> Path:
-    """Write it into the folder `out`; its path."""
+def write_page(session: Session, log: SittingLog, efforts: Mapping[int, Effort], out: Path) -> Path:
+    """Write it into the folder `out`; its path. `efforts` by round."""
     path = out / PAGE_NAME
     try:
-        replace_file(path, page(session, log, effort).encode())
+        replace_file(path, page(session, log, efforts).encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); free some space and give the same command again") from error
     return path
 
 
-def page(session: Session, log: SittingLog, effort: Effort) -> str:
+def page(session: Session, log: SittingLog, efforts: Mapping[int, Effort]) -> str:
     """The whole document, about a sitting in which at least one policy was learned."""
     style = resources.files("data.report").joinpath("style.css").read_text(encoding="utf-8")
     security = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -43,10 +45,11 @@ def page(session: Session, log: SittingLog, effort: Effort) -> str:
         tag("title", f"{log.env} in one sitting"),
         tag("style", Html(style)),
     )
-    rounds = {"you alone" if number == NO_ROUND else f"beside policy {number - 1}": e for number, e in efforts_by_round(session).items()}
+    rounds = {"you alone" if number == NO_ROUND else f"beside policy {number - 1}": e for number, e in efforts.items()}
+    effort = sum(efforts.values(), Effort())
     main = tag(
         "main",
-        tag("section", _tiles(log, effort)),
+        tag("section", _tiles(session, log, effort)),
         tag("section", tag("h2", "Success over your minutes"), _plot(log)),
         tag("section", tag("h2", "What was learned when"), _table(log)),
         tag("section", tag("h2", "What it cost"), effort_table("", rounds)),
@@ -59,6 +62,7 @@ def page(session: Session, log: SittingLog, effort: Effort) -> str:
 
 
 METHODS = (
+    "Let off early: an episode ends where person and policy agree and a rollout from there succeeds.",
     "Minutes are those of driving, of deciding what to answer and of watching the policy drive, takes that were undone included; "
     "not those between two episodes, nor those in which only the computer worked.",
     "After every episode a policy was learned in the background from all there was and rolled out in scenes of its own, which nobody "
@@ -70,35 +74,45 @@ METHODS = (
 )
 
 
+def person_of(session: Session) -> str:
+    """Who gave their minutes; what only the scripted person did is not called a person's."""
+    return "a simulated person" if {row.operator for row in session.rows()} == {ScriptedOperator.name} else "a person"
+
+
 def _header(session: Session, log: SittingLog, effort: Effort) -> Html:
     minutes = effort.total_s / 60.0
-    if log.successes is None:
-        title = f"Not at {100 * log.target:.0f} % yet, after {minutes:.1f} minutes"
+    if log.judged is None:
+        title = f"Not at {100 * log.target:g} % yet, after {minutes:.1f} minutes of {person_of(session)}"
     else:
-        title = f"{100 * log.successes / log.rollouts:.0f} % after {minutes:.1f} minutes of a person"
+        (successes, rollouts), _ = log.judged
+        title = f"{100 * successes / rollouts:.0f} % after {minutes:.1f} minutes of {person_of(session)}"
     who = ", ".join(sorted({row.operator for row in session.rows()}))
-    facts = f"{log.env} · {log.policy} · target {100 * log.target:.0f} % · {who}"
+    facts = f"{log.env} · {log.policy} · target {100 * log.target:g} % · {who}"
     return tag("header", tag("p", "One sitting", class_="kicker"), tag("h1", title), tag("p", facts))
 
 
-def _tiles(log: SittingLog, effort: Effort) -> Html:
+def _tiles(session: Session, log: SittingLog, effort: Effort) -> Html:
     last = log.findings[-1]
-    if log.successes is None:
-        success = ("Success so far", 100 * last.success_rate, last.interval, f"of {last.rollouts} scenes in the background")
+    if log.judged is None:
+        name, (successes, rollouts), (low, high) = "Success so far", (last.successes, last.rollouts), last.interval
+        of = f"of {rollouts} scenes in the background"
     else:
-        success = ("Success", 100 * log.successes / log.rollouts, wilson(log.successes, log.rollouts), f"of {log.rollouts} new scenes")
-    name, rate, (low, high), of = success
+        name, ((successes, rollouts), (low, high)) = "Success", log.judged
+        of = f"of {rollouts} new scenes"
+    rows = session.rows()
+    let_off = sum(row.outcome is Outcome.PARTIAL and row.dagger_round != NO_ROUND for row in rows)
+    ends = (
+        f"target {100 * log.target:g} % reached" if log.reached else f"more to {100 * log.target:g} %, as foreseen: {minutes_left(log)}"
+    )
     promoted = sum(f.verdict.promoted for f in log.findings)
     found = [
-        _tile(name, f"{rate:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
-        _tile("A person's time", f"{effort.total_s / 60:.1f}", "min", f"target {'reached' if log.reached else 'not reached'}"),
-        _tile("Driving", f"{effort.driving_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
-        _tile("Deciding", f"{effort.deciding_s / 60:.1f}", "min", "from a question to the answer"),
+        _tile(name, f"{100 * successes / rollouts:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
+        _tile("Time in all", f"{effort.total_s / 60:.1f}", "min", ends),
+        _tile("Hands on", f"{effort.hands_on_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
         _tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
         _tile("Resting", f"{log.rested_s / 60:.1f}", "min", "while only the computer worked"),
-        _tile("Episodes", str(effort.episodes), "", f"{effort.successes} successes, {effort.undone} undone"),
-        _tile("Policies learned", str(len(log.findings)), "", f"{promoted} were promoted"),
-        _tile("Minutes left", minutes_left(log).split(" (")[0], "", f"to {100 * log.target:.0f} %, as foreseen"),
+        _tile("Episodes", str(effort.episodes), "", f"{effort.successes} to success, {let_off} let off early"),
+        _tile("Policies learned", str(len(log.findings)), "", f"{promoted} promoted"),
     ]
     return tag("dl", *found, class_="tiles")
 
@@ -111,7 +125,7 @@ def _tile(name: str, value: str, unit: str, more: str) -> Html:
 def _plot(log: SittingLog) -> Html:
     """Each policy's success with its interval, the most probable curve, the target."""
     last = max(f.minutes for f in log.findings)
-    frame = Frame((0.0, max(1.0, 1.15 * last)), (0.0, 100.0), width=760.0, height=300.0)
+    frame = Frame((0.0, max(1.0, 1.15 * last)), (0.0, 100.0), width=1100.0, height=320.0)
     marks = []
     for f in log.findings:
         low, high = f.interval
@@ -121,7 +135,7 @@ def _plot(log: SittingLog) -> Html:
         marks.append(tag("circle", cx=x, cy=frame.y(100 * f.success_rate), r=4.0, class_=kind))
     target = frame.y(100 * log.target)
     line = tag("line", x1=frame.left, x2=frame.width - frame.right, y1=target, y2=target, class_="median")
-    name = tag("text", f"target {100 * log.target:.0f} %", x=frame.width - frame.right, y=target + 15, class_="tick end")
+    name = tag("text", f"target {100 * log.target:g} %", x=frame.width - frame.right, y=target + 15, class_="tick end")
     axes = frame.axes("minutes of a person's time", "success (%)")
     legend = tag("p", "Green: promoted. Grey: not. Line: the most probable learning curve.", class_="note")
     return tag(
@@ -138,7 +152,7 @@ def _curve(log: SittingLog, frame: Frame) -> Html:
 
 
 def _table(log: SittingLog) -> Html:
-    names = ("policy", "episodes", "minutes", "success", "95 % interval", "scenes", "against the old one", "")
+    names = ("policy", "episodes", "minutes", "success", "95 % interval", "scenes", "against the old one", "then")
     heads = [tag("th", name, class_="n" if k < 6 else None) for k, name in enumerate(names)]
     rows = []
     for f in log.findings:

@@ -24,16 +24,16 @@ from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
 from learn.sitting.homework import Findings, Homework, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
+from learn.sitting.panel import panel, standing
 from learn.sitting.spent import Spent
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import Loop, LoopConfig, Seat
-from teleop.pilot import Gate, Pilot
+from teleop.pilot import UNLIMITED, Gate, Pilot
 from teleop.screen import Fact
 from teleop.tally import Tally
 
 ROUNDS_NAME = "rounds"
-UNLIMITED = 10**9
 CHUNK, STEPS = 8, 2000
 Waiting = Callable[[str], AbstractContextManager[None]]
 
@@ -83,9 +83,9 @@ def run_sitting(session: Session, cockpit: Cockpit, config: SittingConfig, out: 
     with ExitStack() as held:
         real = cockpit.clock.kind == "real"
         learner: Learner[Findings] = LearnerProcess() if real else LearnerInline(lambda found: found.takes_s)
-        held.callback(learner.close)
         sitting = _Sitting(session, cockpit, config, out, learner, watchers or Watchers())
         held.callback(sitting.close)
+        held.callback(learner.close)  # first: it would keep the others from ending
         return sitting.run()
 
 
@@ -100,10 +100,11 @@ class _Sitting:
         self.env_id, self.env_kwargs = cockpit.config.env_id, cockpit.config.env_kwargs
         log = read_log(out) or SittingLog(self.env_id, config.train.policy, config.target)
         if log.findings and log.policy != config.train.policy:
-            raise UserError(
-                f"the sitting in {out} is of a {log.policy}, not of a {config.train.policy}; give --policy {log.policy} or another --out"
-            )
-        self.log = replace(log, policy=config.train.policy, target=config.target, reached=log.reached and config.target <= log.target)
+            kinds = f"of a {log.policy}, not of a {config.train.policy}"
+            raise UserError(f"the sitting in {out} is {kinds}; give --policy {log.policy} or another --out")
+        over = log.reached and config.target <= log.target
+        known = {"reached": over, "successes": log.successes if over else None}
+        self.log = replace(log, policy=config.train.policy, target=config.target, **known)
         self.troubles: deque[Trouble] = deque()
         self.policy: Checkpoint | None = None
         self.rescuer: Rescuer | None = None
@@ -221,14 +222,15 @@ class _Sitting:
         champion = self.log.champion
         assert champion is not None
         policy, config = load_policy(self._folder(champion)).policy, self.config
-        with self._waiting(f"evaluating in {config.evaluation_episodes} new scenes"):
+        with self._waiting(f"trying it in {config.evaluation_episodes} new scenes"):
             judged = evaluate(policy, self.env_id, self.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
         self.log = replace(self.log, successes=judged.successes, rollouts=judged.episodes)
         write_log(self.out, self.log)
 
     def _waiting(self, words: str) -> AbstractContextManager[None]:
         if self.cockpit.screen.is_seen:
-            self.cockpit.tell(words)
+            why = "there" if self.log.reached else "the minutes are over"
+            self.cockpit.tell(f"{why}: {words}", standing(self.log))
         return self.watchers.waiting(words)
 
     def _folder(self, number: int) -> Path:
@@ -274,21 +276,8 @@ class _Sitting:
 
     def _facts(self) -> tuple[Fact, ...]:
         """For the window."""
-        log, facts = self.log, list[Fact]()
-        if not log.findings:
-            facts.append(Fact("success", "nothing tried yet"))
-        else:
-            found = log.findings[-1]
-            low, high = found.interval
-            facts.append(Fact("success", f"{100 * found.success_rate:.0f} % of {found.rollouts}", found.success_rate))
-            facts.append(Fact("95 %", f"{100 * low:.0f} … {100 * high:.0f} %"))
-        facts.append(Fact("target", f"{100 * log.target:.0f} %", log.target))
-        facts.append(Fact("minutes so far", f"{self.spent.minutes:.1f}"))
-        facts.append(Fact("minutes left", self.left))
-        facts.append(Fact("it needs you in", f"{len(self.troubles)} scenes"))
-        if self.learner.busy:
-            facts.append(Fact("learning", "in the background"))
-        return tuple(facts)
+        learning = len(self.log.findings) if self.learner.busy else None
+        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), learning)
 
 
 def in_chunks(train: TrainConfig) -> TrainConfig:

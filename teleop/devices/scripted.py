@@ -35,11 +35,11 @@ class ScriptedOperator:
     A behaviour mode that was asked for is the only one; else each of the task's is fine, and one of them is the own.
     """
 
+    name = "scripted operator"
     source = Source.SCRIPTED
     profile = "xbox"
 
     def __init__(self, env: ArmEnv, mapping: MappingConfig, config: OperatorConfig, seed: int) -> None:
-        self.name = "scripted operator"
         self.config, self._env, self._mapping = config, env, mapping
         self._expert, self._liking = expert_for(env), config.liking(env.modes)
         self._seed = seed

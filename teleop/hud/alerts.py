@@ -1,11 +1,13 @@
 """Alerts: what has to be seen at once: the question, the edge, a message, the scrub bar, the countdown. Pure functions."""
 
+from collections.abc import Iterator
 from math import isfinite
 
-from data.schema import Phase
+from data.schema import Outcome, Phase
 from teleop.aids import Readout
 from teleop.hud.shapes import AMBER, BLUE, DIM, EDGE, GREEN, INK, RED, VIOLET, Colour
 from teleop.hud.sheet import Sheet, Type
+from teleop.pilot import UNLIMITED
 from teleop.screen import Status
 
 HARD_N = 15.0  # pushing on the table this hard is no accident of contact
@@ -17,17 +19,32 @@ def headline_facts(status: Status, readout: Readout) -> tuple[str, str, Colour] 
         doubt = f"doubt {status.score:.3f} · " if isfinite(status.score) else ""
         several = len(status.ways) > 1
         words = "Which way? A: the bold arrow, LB: the next one." if several else "What would you do here? The arrow is the policy's idea."
-        asked = f"question {status.queue[0]} of {status.queue[1]}" if status.queue else f"labels {status.labels}, {status.labels_left} left"
+        asked = f"question {status.queue[0]} of {status.queue[1]}" if status.queue else _labels_text(status)
         return words, f"{doubt}{asked}", AMBER
     if status.phase is Phase.READY and status.invitation:
-        return status.invitation, "", BLUE
+        return status.invitation, " · ".join(_about_to_begin(status)), BLUE
     if status.phase is Phase.HUMAN and status.handed_over:
-        return "You have the wheel until the policy takes it back.", f"labels {status.labels}, {status.labels_left} left", AMBER
+        if status.rescues:
+            ends = "It ends where the policy gets there by itself."
+            return "You have the wheel: show how it goes on.", ends, AMBER
+        return "You have the wheel until the policy takes it back.", _labels_text(status), AMBER
     if status.phase in (Phase.HUMAN, Phase.POLICY) and readout.push_n >= HARD_N:
         return f"pushing hard: {readout.push_n:.0f} N", "", RED
     if status.phase in (Phase.HUMAN, Phase.POLICY) and readout.edges:
         return f"edge: {' '.join(readout.edges)}", "", RED
     return None
+
+
+def _labels_text(status: Status) -> str:
+    return f"labels {status.labels}" + ("" if status.label_budget >= UNLIMITED else f", {status.labels_left} left")
+
+
+def _about_to_begin(status: Status) -> Iterator[str]:
+    """What became of a rescue that was cut short, and who begins."""
+    if status.kept and status.kept[-1].outcome is Outcome.PARTIAL:
+        yield f"episode {status.kept[-1].number}: it gets there by itself from there"
+    if status.rescues:
+        yield "Start: you have the wheel at once"
 
 
 def draw_headline(type_: Type, widest: float, words: str, second: str, colour: Colour) -> Sheet:

@@ -9,7 +9,7 @@ import pygame
 from data.schema import Phase
 from teleop.aids import Readout
 from teleop.hud import alerts, keymap, panels, shapes, strip
-from teleop.hud.labels import KEYBOARD
+from teleop.hud.labels import KEYBOARD, relabel
 from teleop.hud.pad import PadPicture, mode_words
 from teleop.hud.shapes import AMBER, DARK, INK, Colour
 from teleop.hud.sheet import LINES, Sheet, Type
@@ -65,10 +65,13 @@ class Hud:
             surface.blit(panel.sheet.surface, panel.area)
 
     def pad_picture(self, status: Status) -> PadPicture:
-        profile = KEYBOARD if self._keyboard else status.profile
+        profile = self._profile(status)
         if profile not in self._pads:
             self._pads[profile] = PadPicture(self.type, profile)
         return self._pads[profile]
+
+    def _profile(self, status: Status) -> str:
+        return KEYBOARD if self._keyboard else status.profile
 
     # -- places ----------------------------------------------------------------------------------------------------
 
@@ -127,7 +130,9 @@ class Hud:
         left, right = sides[0] + MARGIN, sides[1] - MARGIN
         top = panels.BAR_HEIGHT + MARGIN
         if (headline := alerts.headline_facts(status, readout)) is not None:
-            sheet = self._sheet("headline", headline, lambda: alerts.draw_headline(self.type, right - left, *headline))
+            words, second, colour = headline
+            said = (relabel(words, self._profile(status)), relabel(second, self._profile(status)), colour)
+            sheet = self._sheet("headline", said, lambda: alerts.draw_headline(self.type, right - left, *said))
             self._place("headline", sheet, (left + right - sheet.width) / 2, top)
             top += sheet.height + MARGIN
         left, right = self._lower_middle()

@@ -6,11 +6,13 @@ from teleop.bindings import (
     DESK_CUES,
     DESK_HELP,
     DESK_MEANING,
+    HELD_HELP,
     MODE_HELP,
     PILOT_HELP,
     REWIND_HELP,
     TAG_HELP,
     VIEW_HELP,
+    WHEEL_HELP,
     Cue,
 )
 from teleop.hud.labels import relabel
@@ -24,6 +26,8 @@ Rows = tuple[tuple[str, str], ...]
 
 def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
     """Whether the map is the short one, and its rows (key, meaning): what works now and nothing else."""
+    if status.waiting:
+        return False, ()
     if status.queue is not None:
         return False, tuple((key if keyboard else relabel(pad, status.profile), meaning) for pad, key, meaning in _desk_help(status))
     phase = status.phase
@@ -33,6 +37,8 @@ def keymap_facts(status: Status, keyboard: bool) -> tuple[bool, Rows]:
     if phase is Phase.REWIND:
         bound.insert(0, ("LT (hold)", "Z (hold)", "rewind") if short else REWIND_HELP)
     help_ = list(PILOT_HELP) if phase in (Phase.POLICY, Phase.ASKING) else []
+    if phase is Phase.HUMAN and status.label_budget:
+        help_.append(WHEEL_HELP if status.handed_over else HELD_HELP)
     if phase is Phase.HUMAN and not short:
         help_ += [row for row in stick_help if row != REWIND_HELP or Cue.REWIND not in status.dead_cues]
     rows = [*help_, *bound]

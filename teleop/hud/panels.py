@@ -41,6 +41,8 @@ class Cell:
 def bar_facts(status: Status) -> tuple[str, Colour, tuple[Cell, ...], tuple[Cell, ...]]:
     """The phase's word and colour, the cells from the left, the cells from the right (outermost first)."""
     word, colour = PHASE_LOOK[status.phase]
+    if status.waiting:
+        return status.waiting, BLUE, (Cell("environment", status.env_id),), _right_cells(status)
     if status.phase is Phase.HUMAN and status.label_budget:
         word = "YOU DRIVE"
     right = _right_cells(status)
@@ -185,7 +187,10 @@ def draw_learning(type_: Type, facts: tuple[Fact, ...]) -> Sheet:
         sheet.text(fact.value, LEFT_WIDTH - 12, y + line / 2, 12, bold=True, align="right")
         y += line
         if fact.fraction is not None:
-            sheet.bar(12, y, LEFT_WIDTH - 24, 5, fact.fraction, GREEN if fact.fraction >= 1.0 else BLUE)
+            goal = 1.0 if fact.mark is None else fact.mark
+            sheet.bar(12, y, LEFT_WIDTH - 24, 5, fact.fraction, GREEN if fact.fraction >= goal else BLUE)
+            if fact.mark is not None:
+                sheet.box(12 + fact.mark * (LEFT_WIDTH - 24) - 1, y - 2.5, 2, 10, INK, 1)
             y += 9.0
     return sheet
 
@@ -204,7 +209,7 @@ class ModeRow:
 
 def modes_facts(status: Status) -> tuple[ModeRow, ...]:
     """A row per mode: those on the D-pad, then those that were only wished for or kept; none when nothing was counted."""
-    if not (status.plan or status.mode_counts or (status.phase is Phase.READY and status.mode_names)):
+    if not (status.plan or any(status.mode_counts) or (status.phase is Phase.READY and status.mode_names)):
         return ()
     arrows = {status.mode_names[b]: ARROWS[b] for b in MODE_BUTTONS if b in status.mode_names}
     names = dict.fromkeys([*arrows, *status.plan, *status.mode_counts])
