@@ -55,9 +55,7 @@ def status_of(loop: "Loop") -> Status:
 def desk_status(desk: "Desk") -> Status:
     answered, asked = desk.pile.answered, len(desk.pile)
     missing = asked - len(answered)
-    waits = (
-        f"{missing} states wait for your answer: begin when you are there" if missing else f"all {asked} answered: this goes on by itself"
-    )
+    waits = f"{missing} states wait for your answer" if missing else f"all {asked} answered: this goes on by itself"
     paused = "paused" if desk.stick.connected else f"{desk.device.name} is unplugged: plug it in"
     return replace(
         _what_both_show(desk, desk.question),

@@ -52,7 +52,7 @@ FOUND = Findings(
     3, Path("3"), Verdict(3, 2, True, 20, 15, 10), 3, 1.4, 24, 33, 40, belief(33, 40, 0.95), (), "", minibatches=2000, steps=9000
 )
 LEARNING = panel(SittingLog("PandaLift-v0", "bc", 0.95, (FOUND,)), 1.7, "4 (2 … 9)", scenes=3, learning=4)
-INVITATION = "the policy goes wrong here, 1.0 s in: show it how it goes on"
+INVITATION = "it goes wrong here, 1.0 s in: show how to go on"
 DESK_STATES, DESK_ANSWERED = 80, 11
 BEND = np.linspace(0.0, 1.0, 40)[:, None]
 GHOSTS = tuple(
@@ -186,7 +186,9 @@ def on_the_way(arm: ArmEnv, env: Any, others: tuple[float, ...]) -> Exhibit:
         obs, *_ = env.step(actions[-1])
     states.append(arm.sim_state())
     actions.append(policy.act(obs)[0])
-    return Exhibit(3, 20, SEED, np.array(states), np.array(actions), obs, policy.ways(obs), 0.137, 400)
+    own, *rest = policy.ways(obs)
+    ways = (replace(own, probability=1.0 - sum(way.probability for way in rest)), *rest)
+    return Exhibit(3, 20, SEED, np.array(states), np.array(actions), obs, ways, 0.137, 400)
 
 
 def rescue_seat(arm: ArmEnv, env: Any, pilot: Pilot | None) -> Seat:

@@ -4,12 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_lines import run
+from test_teleop_support import Memory
 
 from data.effort import effort_of, efforts_by_round
 from data.errors import UserError
@@ -25,6 +26,9 @@ from learn.sitting.belief import belief
 from learn.sitting.homework import Findings, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.page import page
+from learn.sitting.panel import panel, standing
+from teleop.cockpit import PARTING_S, CockpitConfig, open_cockpit
+from teleop.screen import Fact
 
 ROOT = Path(__file__).parent.parent
 REACH = "PandaReach-v0"
@@ -234,6 +238,40 @@ def test_what_may_be_good_enough_is_looked_at_again_in_other_scenes(sat: Path) -
     assert again.sure == belief(again.successes, again.rollouts, 0.5)
     assert again.reached or again.sure <= 0.05 or again.rollouts == 30
     assert SittingLog(REACH, "bc", 0.5).with_findings(first).with_findings(again).findings == (again,), "it takes the first look's place"
+
+
+def test_the_window_says_how_good_it_is_what_it_cost_and_what_is_left() -> None:
+    log = SittingLog(REACH, "bc", 0.95)
+    first = {fact.label: fact for fact in panel(log, 0.1, minutes_left(log), 0, 0)}
+    assert (first["success"].value, first["to go"].value, first["learning"].value) == ("not known yet", "not known yet", "policy 0")
+    for k, successes in enumerate((0, 6, 12, 16)):
+        log = log.with_findings(findings(k, 2.0 * k, successes))
+    later = {fact.label: fact for fact in panel(log, 6.3, minutes_left(log), 3, None)}
+    assert later["success"] == Fact("success", "80 % of 20", 0.8, 0.95)
+    assert later["to go"].value == f"{minutes_left(log)} min"
+    assert (later["your time"].value, later["scenes to show it"].value) == ("6.3 min", "3")
+    assert "learning" not in later
+    assert standing(replace(log, successes=97, rollouts=100))[0].value == "97 % of 100", "in the end what it was judged by"
+
+
+@dataclass
+class Leaving(Memory):
+    """A screen of somebody who leaves after `patience` pictures."""
+
+    patience: int = 10**6
+
+    def wants_to_quit(self) -> bool:
+        return len(self.shown) >= self.patience
+
+
+def test_the_last_picture_says_what_it_came_to_until_one_has_seen_it() -> None:
+    with open_cockpit(CockpitConfig(REACH, device="scripted", headless=True)) as cockpit:
+        hurried, patient = Leaving(patience=3), Leaving()
+        replace(cockpit, screen=hurried).part("97 % of 100 new scenes")
+        replace(cockpit, screen=patient).part("97 % of 100 new scenes")
+    assert len(hurried.shown) == 3
+    assert len(patient.shown) == round(PARTING_S * 20)
+    assert {(status.waiting, status.message) for status in patient.shown} == {("DONE", "97 % of 100 new scenes")}
 
 
 def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_policy_was_learned_beside_them_and_says_how_good_it_is(sitting: Sitti
 
 
 def test_the_rescue_is_of_a_scene_in_which_the_policy_failed(sitting: Sitting) -> None:
-    assert "the policy" in sitting.seen["invitation"]
+    assert "show how" in sitting.seen["invitation"]
     meta = sitting.rescue.meta
     assert meta.dagger_round == 1
     assert meta.settings["policy"]["round"] == 0

@@ -235,7 +235,7 @@ def test_who_was_handed_the_wheel_is_told_so():
 
 
 def test_who_helps_where_the_policy_fails_is_told_what_for_and_how_it_ends():
-    facts = {"rescues": True, "invitation": "the policy goes wrong here, 2.1 s in: show it how it goes on", "label_budget": UNLIMITED}
+    facts = {"rescues": True, "invitation": "it goes wrong here, 2.1 s in: show how to go on", "label_budget": UNLIMITED}
     before = words_of(drawn(status(Phase.READY, **facts))[0], "headline")
     assert before[-1] == "Start: you have the wheel at once"
     beside = drawn(status(handed_over=True, labels=62, labels_left=UNLIMITED - 62, elapsed_s=1.0, **facts))[0]
@@ -246,7 +246,7 @@ def test_who_helps_where_the_policy_fails_is_told_what_for_and_how_it_ends():
 def test_who_was_let_off_is_told_why():
     kept = (*KEPT, Kept(26, Outcome.PARTIAL, "", np.zeros(3)))
     words = words_of(drawn(status(Phase.READY, invitation="the policy fails in this scene: show it", kept=kept))[0], "headline")
-    assert words[-1] == "episode 26: it gets there by itself from there"
+    assert words[-1] == "episode 26: from there it gets there by itself"
 
 
 def test_labels_without_a_budget_are_only_counted():

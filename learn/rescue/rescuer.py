@@ -52,5 +52,5 @@ class Rescuer:
 
 def _words(trouble: Trouble, control_hz: float) -> str:
     if trouble.sim_state is None:
-        return "the policy fails in this scene: show it"
-    return f"the policy goes wrong here, {trouble.step / control_hz:.1f} s in: show it how it goes on"
+        return "it fails in this scene: show how it is done"
+    return f"it goes wrong here, {trouble.step / control_hz:.1f} s in: show how to go on"

@@ -101,9 +101,7 @@ def _tiles(session: Session, log: SittingLog, effort: Effort) -> Html:
         of = f"of {rollouts} new scenes"
     rows = session.rows()
     let_off = sum(row.outcome is Outcome.PARTIAL and row.dagger_round != NO_ROUND for row in rows)
-    ends = (
-        f"target {100 * log.target:g} % reached" if log.reached else f"more to {100 * log.target:g} %, as foreseen: {minutes_left(log)}"
-    )
+    ends = f"target {100 * log.target:g} % reached" if log.reached else f"more to {100 * log.target:g} %, as foreseen: {minutes_left(log)}"
     promoted = sum(f.verdict.promoted for f in log.findings)
     found = [
         _tile(name, f"{100 * successes / rollouts:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),

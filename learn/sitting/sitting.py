@@ -103,8 +103,7 @@ class _Sitting:
             kinds = f"of a {log.policy}, not of a {config.train.policy}"
             raise UserError(f"the sitting in {out} is {kinds}; give --policy {log.policy} or another --out")
         over = log.reached and config.target <= log.target
-        known = {"reached": over, "successes": log.successes if over else None}
-        self.log = replace(log, policy=config.train.policy, target=config.target, **known)
+        self.log = replace(log, policy=config.train.policy, target=config.target, reached=over, successes=log.successes if over else None)
         self.troubles: deque[Trouble] = deque()
         self.policy: Checkpoint | None = None
         self.rescuer: Rescuer | None = None

@@ -42,7 +42,7 @@ def _labels_text(status: Status) -> str:
 def _about_to_begin(status: Status) -> Iterator[str]:
     """What became of a rescue that was cut short, and who begins."""
     if status.kept and status.kept[-1].outcome is Outcome.PARTIAL:
-        yield f"episode {status.kept[-1].number}: it gets there by itself from there"
+        yield f"episode {status.kept[-1].number}: from there it gets there by itself"
     if status.rescues:
         yield "Start: you have the wheel at once"
 
