@@ -51,7 +51,7 @@ STEP, SEED, PATIENCE = 14, 5, 800
 FOUND = Findings(
     3, Path("3"), Verdict(3, 2, True, 20, 15, 10), 3, 1.4, 24, 33, 40, belief(33, 40, 0.95), (), "", minibatches=2000, steps=9000
 )
-LEARNING = panel(SittingLog("PandaLift-v0", "bc", 0.95, (FOUND,)), 1.7, "4 (2 … 9)", scenes=3, learning=4)
+LEARNING = panel(SittingLog("PandaLift-v0", "bc", 0.95, (FOUND,)), 1.7, "4 (2 … 9)", scenes=3, work="learning policy 4")
 INVITATION = "it goes wrong here, 1.0 s in: show how to go on"
 DESK_STATES, DESK_ANSWERED = 80, 11
 BEND = np.linspace(0.0, 1.0, 40)[:, None]

@@ -19,6 +19,7 @@ from learn.train import TrainConfig
 
 SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
 MOST_LOOKS = 10  # of so many scenes each, at one policy
+FEWEST_MINIBATCHES, MINIBATCHES_AN_EPISODE = 200, 100
 MOST_TROUBLES = 6  # as many as a person sees to before the next homework is done
 MINIBATCH_S, STEP_S = 0.005, 0.0025  # what they take on one core of a laptop, for simulated time; the others' are near nothing
 
@@ -116,8 +117,10 @@ class Homework:
         )
 
     def _training(self, session: Session) -> TrainConfig:
-        """Everything is learned from: rollouts judge, not losses."""
-        return replace(self.train, valid_fraction=0.0)
+        """Everything is learned from: rollouts judge, not losses. From few episodes not for long: the next are on their way."""
+        teaching = sum(row.teaches for row in session.rows())
+        steps = min(self.train.recipe().steps, max(FEWEST_MINIBATCHES, MINIBATCHES_AN_EPISODE * teaching))
+        return replace(self.train, valid_fraction=0.0, steps=steps)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ def standing(log: SittingLog) -> tuple[Fact, ...]:
     return success, Fact("95 % interval", f"{100 * low:.0f} … {100 * high:.0f} %"), target
 
 
-def panel(log: SittingLog, minutes: float, left: str, scenes: int, learning: int | None) -> tuple[Fact, ...]:
-    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, which policy is being learned."""
+def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str) -> tuple[Fact, ...]:
+    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, what the computer is doing meanwhile."""
     to_go = left if left == UNKNOWN else f"{left} min"
     facts = [*standing(log), Fact("your time", f"{minutes:.1f} min"), Fact("to go", to_go)]
     if log.findings:
         facts.append(Fact("scenes to show it", str(scenes)))
-    if learning is not None:
-        facts.append(Fact("learning", f"policy {learning}"))
+    if work:
+        facts.append(Fact("meanwhile", work))
     return tuple(facts)

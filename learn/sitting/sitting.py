@@ -275,8 +275,9 @@ class _Sitting:
 
     def _facts(self) -> tuple[Fact, ...]:
         """For the window."""
-        learning = len(self.log.findings) if self.learner.busy else None
-        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), learning)
+        learns = f"learning policy {len(self.log.findings)}" if self.learner.busy else ""
+        work = f"trying policy {self.log.champion}" if self.looks_again else learns
+        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), work)
 
 
 def in_chunks(train: TrainConfig) -> TrainConfig:
