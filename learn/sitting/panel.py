@@ -20,7 +20,9 @@ def standing(log: SittingLog) -> tuple[Fact, ...]:
 
 
 def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str) -> tuple[Fact, ...]:
-    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, what the computer is doing meanwhile."""
+    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, what the computer does
+    meanwhile.
+    """
     to_go = left if left == UNKNOWN else f"{left} min"
     facts = [*standing(log), Fact("your time", f"{minutes:.1f} min"), Fact("to go", to_go)]
     if log.findings:
