@@ -243,7 +243,7 @@ def test_what_may_be_good_enough_is_looked_at_again_in_other_scenes(sat: Path) -
 def test_the_window_says_how_good_it_is_what_it_cost_and_what_is_left() -> None:
     log = SittingLog(REACH, "bc", 0.95)
     first = {fact.label: fact for fact in panel(log, 0.1, minutes_left(log), 0, "learning policy 0")}
-    assert (first["success"].value, first["to go"].value, first["meanwhile"].value) == (
+    assert (first["success"].value, first["to go"].value, first["now"].value) == (
         "not known yet",
         "not known yet",
         "learning policy 0",
@@ -254,7 +254,7 @@ def test_the_window_says_how_good_it_is_what_it_cost_and_what_is_left() -> None:
     assert later["success"] == Fact("success", "80 % of 20", 0.8, 0.95)
     assert later["to go"].value == f"{minutes_left(log)} min"
     assert (later["your time"].value, later["scenes to show it"].value) == ("6.3 min", "3")
-    assert "meanwhile" not in later
+    assert "now" not in later
     assert standing(replace(log, successes=97, rollouts=100))[0].value == "97 % of 100", "in the end what it was judged by"
 
 

@@ -28,5 +28,5 @@ def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str) ->
     if log.findings:
         facts.append(Fact("scenes to show it", str(scenes)))
     if work:
-        facts.append(Fact("meanwhile", work))
+        facts.append(Fact("now", work))
     return tuple(facts)
