@@ -281,7 +281,7 @@ class Loop:
         if seed is None:
             self.seat = self.next_seat()
             self.pilot, self.wheel = self.seat.pilot, Wheel(self.seat.pilot)
-            self._rested = self.seat.rests()
+            self._rested = False
             seed = self.config.seed + self.recorder.next_number if self.seat.seed is None else self.seat.seed
         self.seed = seed
         self.obs: Obs
@@ -360,7 +360,9 @@ class Loop:
     def _ready_tick(self, stick: Stick) -> None:
         if self.starts_at_s is not None and self.clock.now_s() >= self.starts_at_s:
             self._change_phase(Cue.START)
-        elif self._rested and not self.seat.rests():
+        elif self.seat.rests():
+            self._rested = True
+        elif self._rested:
             self._new_scene()
 
     def _human_tick(self, stick: Stick) -> None:

@@ -39,6 +39,10 @@ class Scout:
         self.steps, self.successes, self.rollouts = 0, 0, 0
         self._failed: dict[int, list[Vector]] = {}
 
+    @property
+    def failures(self) -> int:
+        return self.rollouts - self.successes
+
     def tries(self, seeds: Sequence[int]) -> list[bool]:
         """Whether it succeeds in each of these scenes."""
         return [self._succeeds(seed) for seed in seeds]
@@ -72,7 +76,7 @@ def find_troubles(policy: Policy, session: Session, env_id: str, env_kwargs: Map
     """For round `number` at most so many, found in the first scenes of its own in which the policy fails."""
     with closing(Futures(policy, env_id, env_kwargs)) as futures:
         scout, first = Scout(policy, futures, most_steps_of(session)), FIRST_SCOUT_SEED + MOST_SCOUTED * number
-        while scout.rollouts < MOST_SCOUTED and scout.rollouts - scout.successes < most:
+        while scout.rollouts < MOST_SCOUTED and scout.failures < most:
             scout.tries([first + scout.rollouts])
         return scout.troubles(most)
 

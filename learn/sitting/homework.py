@@ -18,9 +18,9 @@ from learn.sitting.belief import belief
 from learn.train import TrainConfig
 
 SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
-MOST_LOOKS = 10  # of so many scenes each, at one policy
+FIRST_LOOKS, MOST_LOOKS = 3, 10  # of so many scenes each, at one policy: in homework, and in all
 FEWEST_MINIBATCHES, MINIBATCHES_AN_EPISODE = 200, 100
-MOST_TROUBLES = 6  # as many as a person sees to before the next homework is done
+FEW_TROUBLES, MOST_TROUBLES = 3, 6  # as many as a person sees to before the next homework is done
 MINIBATCH_S, STEP_S = 0.005, 0.0025  # what they take on one core of a laptop, for simulated time; the others' are near nothing
 
 
@@ -61,10 +61,6 @@ class Findings:
     def reached(self) -> bool:
         return self.sure >= SURE
 
-    def is_promising(self, target: float) -> bool:
-        """Whether a second look may show that it is there."""
-        return self.verdict.promoted and not self.looked_again and not self.reached and self.success_rate >= target
-
     @property
     def takes_s(self) -> float:
         """What it takes a laptop, as near as a person who goes on driving would notice."""
@@ -99,6 +95,8 @@ class Homework:
             theirs = None if old is None else Scout(old, futures, most_steps)
             verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against, self.scenes)
             winner = mine if theirs is None or verdict.promoted else theirs
+            while winner.failures < FEW_TROUBLES and winner.rollouts < FIRST_LOOKS * self.scenes:
+                winner.tries(_next_scenes(self.number, winner.rollouts, self.scenes))
             troubles = winner.troubles(MOST_TROUBLES)
         return Findings(
             number=self.number,
@@ -125,9 +123,12 @@ class Homework:
 
 @dataclass(frozen=True)
 class SecondLook:
-    """More scenes for the policy that homework has `found`, for as long as they may still show that the target is reached."""
+    """More scenes for the champion of what homework has `found`, in `folder`: until it is sure that the target is reached, until
+    it is hopeless and there are troubles enough, or for as many scenes as there may be.
+    """
 
     found: Findings
+    folder: Path
     session: Path
     env_id: str
     env_kwargs: Mapping[str, Any]
@@ -138,13 +139,12 @@ class SecondLook:
         return self
 
     def do(self) -> Findings:
-        found, policy = self.found, load_policy(self.found.out).policy
+        found, policy = self.found, load_policy(self.folder).policy
         with closing(Futures(policy, self.env_id, self.env_kwargs)) as futures:
             scout = Scout(policy, futures, most_steps_of(Session.at(self.session)))
             successes, rollouts, sure = found.successes, found.rollouts, found.sure
-            while rollouts < MOST_LOOKS * self.scenes and HOPELESS < sure < SURE:
-                first = first_scene(found.number) + rollouts
-                successes += sum(scout.tries(range(first, first + self.scenes)))
+            while rollouts < MOST_LOOKS * self.scenes and sure < SURE and (sure > HOPELESS or scout.failures < MOST_TROUBLES):
+                successes += sum(scout.tries(_next_scenes(found.number, rollouts, self.scenes)))
                 rollouts += self.scenes
                 sure = belief(successes, rollouts, self.target)
             troubles = () if sure >= SURE else (*found.troubles, *scout.troubles(MOST_TROUBLES))
@@ -158,3 +158,9 @@ class SecondLook:
             steps=scout.steps,
             looked_again=True,
         )
+
+
+def _next_scenes(number: int, rollouts: int, scenes: int) -> range:
+    """Of homework `number`, after so many."""
+    first = first_scene(number) + rollouts
+    return range(first, first + scenes)

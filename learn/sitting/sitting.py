@@ -18,7 +18,6 @@ from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.futures.future import check_restorable
 from learn.futures.seer import GhostSeer
 from learn.gates.foresight import ForesightGate
-from learn.gates.human import HumanGate
 from learn.promotion import SCENES, append_verdict
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
@@ -148,29 +147,37 @@ class _Sitting:
         if self.loop.seat.rests():
             self.log = replace(self.log, rested_s=self.log.rested_s + self.now_s - before_s)
         self._listen()
-        there = len(self.session)
-        if there > self.spent.episodes:
+        if len(self.session) > self.spent.episodes:
             self.spent.look()
-        if not (self.learner.busy or self.log.reached):
-            self._set_work(there)
+        self._set_work()
         self.facts = self._facts()
         return self.facts
 
-    def _set_work(self, there: int) -> None:
-        """A second look at what may be good enough already, else homework as soon as another episode is `there`."""
-        found = self.log.findings[-1] if self.log.findings else None
-        if found is not None and found.is_promising(self.config.target):
-            found = replace(found, out=self._folder(found.number), troubles=tuple(self.troubles))
-            about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes)
-            self.looks_again = True
-            self.learner.submit(SecondLook(found, *about))
+    def _set_work(self) -> None:
+        """A second look at what may be good enough already; homework as soon as there is another episode; else, where nothing is
+        known that the person could show, a second look for that.
+        """
+        if self.learner.busy or self.log.reached:
+            return
+        there, found = len(self.session), self.log.findings[-1] if self.log.findings else None
+        looked = found is None or found.looked_again
+        if not looked and found is not None and found.success_rate >= self.config.target:
+            self._look_again(found)
         elif there > self.learned_from and self._teaches():
             self.learned_from = there
             self.learner.submit(self._homework())
+        elif not looked and found is not None and not self.troubles:
+            self._look_again(found)
+
+    def _look_again(self, found: Findings) -> None:
+        found = replace(found, out=self._folder(found.number), troubles=tuple(self.troubles))
+        about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes)
+        self.looks_again = True
+        self.learner.submit(SecondLook(found, self._folder(found.champion), *about))
 
     def _rests(self) -> bool:
-        """Whether there is nothing to do for the person before it is known whether the policy is good enough."""
-        return self.looks_again
+        """Whether there is nothing that the person has to do before more is known."""
+        return self.learner.busy and not self.log.reached
 
     def _listen(self) -> None:
         if isinstance(self.learner, LearnerInline):
@@ -238,19 +245,20 @@ class _Sitting:
     # -- driving -------------------------------------------------------------------------------------------------------
 
     def _next_seat(self) -> Seat:
-        """Where the policy is known to fail, the person; else the policy as often as the evidence for it allows, the person else."""
+        """Where the policy is known to fail, the person. Else the policy tries itself out alone, as often as the evidence for it
+        allows, and the person rests; the other times they show a new scene.
+        """
         self._listen()
+        self._set_work()
         if self.policy is None:
             return Seat(words="show the policy how it is done; it learns while you drive")
-        if self.looks_again:
-            return Seat(words="it may be good enough: being tried in more scenes. Rest, or show it another", rests=self._rests)
         if self.troubles:
             return self._rescue(self.troubles.popleft())
         self.credit += self.log.evidence
         if self.credit < 1.0:
             return Seat(words="a new scene: show it once more")
         self.credit -= 1.0
-        return Seat(self._pilot(HumanGate()), self._round(), words="the policy drives: hold RB where it goes wrong")
+        return Seat(words="you may rest: it drives by itself, and calls you where it fails", rests=self._rests)
 
     def _rescue(self, trouble: Trouble) -> Seat:
         assert self.rescuer is not None
