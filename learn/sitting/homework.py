@@ -18,9 +18,9 @@ from learn.sitting.belief import belief
 from learn.train import TrainConfig
 
 SURE, HOPELESS = 0.9, 0.05  # of the belief that the target is reached
-FIRST_LOOKS, MOST_LOOKS = 3, 10  # of so many scenes each, at one policy: in homework, and in all
+FIRST_LOOKS, MOST_LOOKS = 4, 10  # of so many scenes each, at one policy: in homework, and in all
 FEWEST_MINIBATCHES, MINIBATCHES_AN_EPISODE = 200, 100
-FEW_TROUBLES, MOST_TROUBLES = 3, 6  # as many as a person sees to before the next homework is done
+MOST_TROUBLES = 6  # as many as a person sees to before the next homework is done
 MINIBATCH_S, STEP_S = 0.005, 0.0025  # what they take on one core of a laptop, for simulated time; the others' are near nothing
 
 
@@ -95,7 +95,7 @@ class Homework:
             theirs = None if old is None else Scout(old, futures, most_steps)
             verdict = held_against(mine.tries, None if theirs is None else theirs.tries, self.number, self.against, self.scenes)
             winner = mine if theirs is None or verdict.promoted else theirs
-            while winner.failures < FEW_TROUBLES and winner.rollouts < FIRST_LOOKS * self.scenes:
+            while winner.failures < MOST_TROUBLES and winner.rollouts < FIRST_LOOKS * self.scenes:
                 winner.tries(_next_scenes(self.number, winner.rollouts, self.scenes))
             troubles = winner.troubles(MOST_TROUBLES)
         return Findings(
