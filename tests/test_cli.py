@@ -51,7 +51,7 @@ def places(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     shutil.copytree(recorded, places["widths"])
     Session.create(places["widths"]).append(replace(good, steps={**good.steps, **narrow}))
     Session.create(places["foreign"]).append(made_episode(meta=replace(META, env_id="Elsewhere-v0")))
-    assert run("learn", "train", recorded, "--out", places["model"], "--steps", 5, "--hidden", 8) == 0
+    assert run("learn", "train", recorded, "--out", places["model"], "--steps", 5, "--hidden", 8, "--rollouts", 0) == 0
     shutil.copytree(places["model"], places["halfmodel"])
     (places["halfmodel"] / "policy.safetensors").unlink()
     return places

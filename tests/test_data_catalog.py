@@ -121,4 +121,4 @@ def test_a_split_that_is_none_stops_only_who_needs_it(copied: Path, text: str, c
     assert run("data", "check", copied, "--replay", 0) == 0
     assert run("learn", "train", copied, "--out", copied / "out", "--steps", 1) == 2
     assert run("data", "split", copied) == 0
-    assert run("learn", "train", copied, "--out", copied / "out", "--steps", 1, "--hidden", 8) == 0
+    assert run("learn", "train", copied, "--out", copied / "out", "--steps", 1, "--hidden", 8, "--rollouts", 0) == 0

@@ -197,7 +197,7 @@ def test_a_damaged_episode_is_set_aside_with_a_note_and_the_rest_can_be_trained_
     assert "does not match" in json.loads((copied / "quarantine" / "000001.hdf5.json").read_text())["reason"]
     assert indexed(copied) == [0, 2]
     assert run("data", "check", copied, "--replay", 0) == 0
-    assert run("learn", "train", copied, "--out", tmp_path / "policy", "--steps", 2, "--hidden", 8) == 0
+    assert run("learn", "train", copied, "--out", tmp_path / "policy", "--steps", 2, "--hidden", 8, "--rollouts", 0) == 0
     assert Session.open(copied).next_number() == 3
 
 

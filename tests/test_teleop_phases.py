@@ -19,6 +19,7 @@ TABLE = {
     Cue.FAILURE:      (R, R, R, R, R, Q, W),
     Cue.DISCARD:      (R, R, R, R, R, Q, W),
     Cue.ENDED:        (R, R, R, R, R, Q, W),
+    Cue.CUT:          (R, R, R, R, R, Q, W),
     Cue.UNDO:         (R, H, P, A, Z, Q, W),
     Cue.AGAIN:        (R, H, P, A, Z, Q, W),
     Cue.CONTROL_MODE: (R, H, P, A, Z, Q, W),
