@@ -27,7 +27,20 @@ from data.session import Session  # noqa: E402
 from learn.plots import plot_methods  # noqa: E402
 
 PAGE, PICTURE = ROOT / "docs" / "labels.md", ROOT / "docs" / "labels.png"
-BEGIN, END = "<!-- labels:begin -->", "<!-- labels:end -->"
+TEXT = """# Ways of asking, measured
+
+How many labels of a person each way of asking takes: from the same 10 demonstrations round after round, the same small network
+(an ensemble of three `bc`, chunks of 8), the same simulated person, the same 100 scenes to be judged in, which had no part in
+anything. A label is a step for which the person said what to do, at the wheel or asked. `make labels` runs it and writes this page.
+
+{tables}
+
+![Success over labels](labels.png)
+
+A round ends after 250 labels or 8 rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too),
+`foresight`'s after 8 scenes in which the policy failed when it was tried out without the person. That trying-out costs no label,
+but simulated time, which a real robot does not have.
+"""
 METHODS = ("bc", "every-step", "human", "ensemble", "lazy", "thrifty", "foresight")
 NAMES = {"bc": "more demonstrations", "human": "HG-DAgger", "lazy": "LazyDAgger", "thrifty": "ThriftyDAgger", "ensemble": "EnsembleDAgger"}
 SCENES_A_SEED, TAKEN_UP = 1000, 500  # first scenes of a seed's demonstrations, and of what is done after them
@@ -132,8 +145,7 @@ class Study:
         text = "\n".join(line for task in self.tasks for line in table_of([r for r in results if r["task"] == task], task))
         print(text)
         if self.docs:
-            page = PAGE.read_text(encoding="utf-8")
-            replace_file(PAGE, f"{page.split(BEGIN)[0]}{BEGIN}\n{text}\n{END}{page.split(END)[1]}".encode())
+            replace_file(PAGE, TEXT.format(tables=text).encode())
             plot_methods({task: _curves([r for r in results if r["task"] == task]) for task in self.tasks}, PICTURE)
         return 0 if all(done) else 1
 
