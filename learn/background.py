@@ -220,9 +220,16 @@ def _work(conn: Connection) -> None:
     """The learner's process: one task after the other; None ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     yield_to_control(NICENESS)
-    with contextlib.suppress(EOFError, OSError):
+    with contextlib.suppress(EOFError, OSError):  # whoever listened is gone
         while (task := conn.recv()) is not None:
-            try:
-                conn.send(task.do())
-            except UserError as error:
-                conn.send(str(error))
+            conn.send(_done(task))
+
+
+def _done(task: Task[Any]) -> Any:
+    """What came of a task; where it failed, why, in one line."""
+    try:
+        return task.do()
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"what is learned in the background could not be ({error}); everything recorded is on disk: the same command goes on"

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +131,25 @@ def test_a_job_that_cannot_be_done_is_one_line(copied: Path, tmp_path: Path) -> 
         learner.wait()
     learner.submit(job(copied, tmp_path, 1))
     assert learner.wait() is not None, "it goes on with the next"
+    learner.close()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A task that the disk refuses."""
+
+    def do(self) -> Lesson:
+        raise OSError(28, "No space left on device")
+
+    def alone(self) -> "Refused":
+        return self
+
+
+def test_what_the_disk_refuses_is_one_line_too() -> None:
+    learner = LearnerProcess()
+    learner.submit(Refused())
+    with pytest.raises(UserError, match=r"No space left on device.*the same command goes on"):
+        learner.wait()
     learner.close()
 
 
