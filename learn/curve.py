@@ -23,6 +23,7 @@ from data.intervals import wilson
 
 Vector = NDArray[np.float64]
 Forecast = tuple[float, float, float]
+Some = float | Vector
 
 QUANTILES = (0.1, 0.5, 0.9)  # an 80 % interval and its middle
 LONGEST_MIN = 600.0  # of one person: what takes longer is not going to happen
@@ -101,10 +102,14 @@ class Curve:
         best = int(np.argmax(self.weight))
         return float(self.scale_min[best]), float(self.power[best]), float(self.delay_min[best]), float(self.floor[best])
 
+    def drawn_at(self, minutes: Vector) -> Vector:
+        """(N,) the success rate on the most probable curve."""
+        drawn: Vector = 1.0 - _failure(minutes, *self.mode)
+        return drawn
+
     def success_at(self, minutes: float) -> Forecast:
         """The success rate after so many minutes: 80 % interval and median, (low, median, high)."""
-        learning = np.maximum(0.0, minutes - self.delay_min)
-        failure = self.floor + (1.0 - self.floor) * (1.0 + learning / (self.power * self.scale_min)) ** -self.power
+        failure = _failure(minutes, self.scale_min, self.power, self.delay_min, self.floor)
         low, median, high = _quantiles(1.0 - failure, self.weight)
         return low, median, high
 
@@ -139,6 +144,12 @@ class Curve:
         with np.errstate(over="ignore"):
             minutes = self.delay_min + self.power * self.scale_min * (ratio ** (1.0 / self.power) - 1.0)
         return np.where(reaches & (minutes <= LONGEST_MIN), minutes, np.inf)
+
+
+def _failure(minutes: Some, scale: Some, power: Some, delay: Some, floor: Some) -> Vector:
+    """f(m) of the curves with these s, b, m₀ and f∞."""
+    failure: Vector = floor + (1.0 - floor) * (1.0 + np.maximum(0.0, minutes - delay) / (power * scale)) ** -power
+    return failure
 
 
 def fit_curve(points: Sequence[Point], prior: Prior | None = None) -> Curve:

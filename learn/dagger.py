@@ -16,28 +16,24 @@ import tyro
 from data.cores import core_count
 from data.effort import ALONE
 from data.errors import UserError
-from data.files import replace_file
 from data.session import Session
 from learn.background import Job, Learner, LearnerInline, LearnerProcess, Lesson, learn
-from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy
+from learn.checkpoint import Checkpoint, load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED
 from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
-from learn.gates.foresight import ForesightGate
 from learn.later.batch import Batch, answer_batch
 from learn.promotion import SCENES, append_verdict
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import find_troubles
-from learn.rounds import Round, begin_run, first_episode, read_rounds, round_of, rows_of_round, write_rounds
+from learn.rounds import Round, begin_run, driver_of, first_episode, publish, read_rounds, round_dir, round_of, rows_of_round, write_rounds
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import LoopConfig, Seat
 from teleop.pilot import Pilot
 from teleop.screen import Fact
 from teleop.tally import Tally
-
-ROUNDS_NAME = "rounds"
 
 
 @dataclass(frozen=True)
@@ -158,7 +154,7 @@ class _Run:
 
     def _job(self, number: int) -> Job:
         meta = self.session.env_of()
-        few = len(self.session.rows()) < 2  # the first episode of a sitting is learned from, too: nothing is held out of it
+        few = len(self.session.rows()) < 2  # one demonstration is learned from, too: nothing is held out of it
         training = replace(self.config.train, valid_fraction=0.0) if few else self.config.train
         old = None if self.champion is None else round_dir(self.out, self.champion)
         judged = (self.config.evaluation_episodes, self.config.evaluation_seed, self.config.workers, self.config.scenes)
@@ -192,7 +188,7 @@ class _Run:
         append_verdict(self.out, lesson.verdict)
         if lesson.verdict.promoted:
             self.champion = lesson.number
-            _publish(lesson.out, self.out)
+            publish(self.out, lesson.number)
         wished = None if self.config.label_later else self.config.gate.wished_share
         done = round_of(self.session, lesson, self.config.gate.kind, wished, self.config.labels, self.first)
         self.rounds.append(done)
@@ -244,12 +240,11 @@ class _Run:
         with self._waiting_for(f"round {number}: looking for scenes in which the policy fails"):
             found = find_troubles(policy, self.session, *env, number, self.config.episodes)
         troubles = deque(trouble for trouble in found if trouble.seed not in done)
-        pilot, gate = self._pilot(number, budget), ForesightGate()
-        pilot.gate = gate
+        pilot = self._pilot(number, budget)
         with closing(Rescuer.beside(self.cockpit.clock, policy, *env)) as rescuer:
 
             def next_seat() -> Seat:
-                return rescuer.seat(troubles[0], pilot, gate, number, self.cockpit.plant.control_hz) if troubles else Seat(pilot, number)
+                return rescuer.seat(troubles[0], pilot, number, self.cockpit.plant.control_hz) if troubles else Seat(pilot, number)
 
             def on_episode(report: Tally) -> None:
                 troubles.popleft()
@@ -279,8 +274,8 @@ class _Run:
     def _pilot(self, number: int, budget: int) -> Pilot:
         loaded = self._champion()
         gate = build_gate(self.config.gate, loaded.policy, self.session, self.config.train.seed + number)
-        about = {"round": self.champion, "kind": loaded.policy.config.kind, "fingerprint": loaded.fingerprint}
-        return Pilot(Driver(loaded.policy), gate, max(0, budget), self.config.executed_share(number), about=about)
+        share, about = self.config.executed_share(number), driver_of(self.champion, loaded)
+        return Pilot(Driver(loaded.policy), gate, max(0, budget), share, about=about)
 
     def _champion(self) -> Checkpoint:
         """The policy that drives."""
@@ -326,13 +321,3 @@ class _Run:
 
 def _learning(number: int) -> str:
     return f"learning from round {number}" if number else "learning from the demonstrations"
-
-
-def round_dir(out: Path, number: int) -> Path:
-    return out / ROUNDS_NAME / str(number)
-
-
-def _publish(promoted: Path, out: Path) -> None:
-    """The promoted policy is the folder's own: `learn evaluate OUT` always finds it."""
-    for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
-        replace_file(out / name, (promoted / name).read_bytes())

@@ -15,10 +15,12 @@ from data.files import replace_file
 from data.schema import Phase
 from data.session import Session
 from learn.background import Lesson
+from learn.checkpoint import POLICY_FOLDER, Checkpoint
 from learn.plots import plot_success_over_labels
 from learn.promotion import read_verdicts
 
 LOG_NAME, PLOT_NAME, RUN_NAME = "dagger.json", "dagger.png", "run.json"
+ROUNDS_NAME = "rounds"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,22 @@ class Round:
     promoted: bool = True
     fingerprint: str = ""
     learning_s: float = 0.0
+
+
+def round_dir(out: Path, number: int) -> Path:
+    """Where a run or a sitting in `out` keeps its policy `number`."""
+    return out / ROUNDS_NAME / str(number)
+
+
+def publish(out: Path, number: int) -> None:
+    """The promoted policy is the folder's own: `learn evaluate OUT` always finds it."""
+    for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
+        replace_file(out / name, (round_dir(out, number) / name).read_bytes())
+
+
+def driver_of(number: int | None, loaded: Checkpoint) -> dict[str, Any]:
+    """What an episode's settings say of the policy that drove it; read by `learn.futures.corrections.DriverName`."""
+    return {"round": number, "kind": loaded.policy.config.kind, "fingerprint": loaded.fingerprint}
 
 
 def begin_run(out: Path, session: Session) -> int:

@@ -20,13 +20,13 @@ from data.schema import Phase, Source
 from data.session import Session
 from data.trash import delete
 from learn.checkpoint import load_policy
-from learn.dagger import DaggerConfig, round_dir
+from learn.dagger import DaggerConfig
 from learn.dataset import load_frames
 from learn.gates import BetaSchedule, GateConfig
 from learn.later.batch import Batch, answer_batch, open_queue, ways_in
 from learn.later.labels import with_answers, write_labels
 from learn.later.queue import ANSWERS_NAME, QUEUE_NAME, Queue
-from learn.rounds import read_rounds
+from learn.rounds import read_rounds, round_dir
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.desk import Reply
 

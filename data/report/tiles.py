@@ -12,27 +12,30 @@ NONE = "–"
 def tiles(s: Summary) -> Html:
     """The session's numbers. What it has nothing of has no tile."""
     found = [
-        _tile("Success", *_share_of(s.success), "success"),
-        _tile("Recorded", str(s.episodes), "episodes", outcomes_text(s.outcomes), "outcomes"),
-        _tile("Median length", *_or_none(s.median_s, 1, "s"), _trend_text(s), "length"),
-        _tile("Smoothness", *_or_none(s.median_sparc, 1, "SPARC"), "median; −1.4 is one clean reach", "smoothness"),
-        _tile("Idle", f"{100 * s.idle:.0f}", "%", "of the steps", "idle"),
-        _tile("Late ticks", *_late(s), "late"),
-        _tile("Operator effort", *_or_none(s.stick_travel, 2, "/s"), _presses_text(s), "effort"),
-        _tile("Operator time", *_or_none(s.operator_s_per_success, 1, "s"), f"per success; {duration(s.operator_s)} in all", "operator"),
-        _tile("At the limit", f"{100 * s.saturated:.1f}", "%", "of the steps", "saturated"),
+        tile("Success", *_share_of(s.success), "success"),
+        tile("Recorded", str(s.episodes), "episodes", outcomes_text(s.outcomes), "outcomes"),
+        tile("Median length", *_or_none(s.median_s, 1, "s"), _trend_text(s), "length"),
+        tile("Smoothness", *_or_none(s.median_sparc, 1, "SPARC"), "median; −1.4 is one clean reach", "smoothness"),
+        tile("Idle", f"{100 * s.idle:.0f}", "%", "of the steps", "idle"),
+        tile("Late ticks", *_late(s), "late"),
+        tile("Operator effort", *_or_none(s.stick_travel, 2, "/s"), _presses_text(s), "effort"),
+        tile("Operator time", *_or_none(s.operator_s_per_success, 1, "s"), f"per success; {duration(s.operator_s)} in all", "operator"),
+        tile("At the limit", f"{100 * s.saturated:.1f}", "%", "of the steps", "saturated"),
     ]
     if s.labels:
         latency = "" if s.decision_s is None else f"{s.decision_s:.1f} s to decide (median)"
-        found.append(_tile("Labels", f"{s.labels:,}", "", latency, "labels"))
+        found.append(tile("Labels", f"{s.labels:,}", "", latency, "labels"))
     if s.interventions:
-        found.append(_tile("Interventions", str(s.interventions), "", "times a demonstrator took over", "driver"))
+        found.append(tile("Interventions", str(s.interventions), "", "times a demonstrator took over", "driver"))
     return tag("dl", *found, class_="tiles")
 
 
-def _tile(name: str, value: str, unit: str, more: str, measure: str) -> Html:
+def tile(name: str, value: str, unit: str, more: str, measure: str = "") -> Html:
+    """One; `measure` names what stands behind it, for who hovers over it."""
     big = tag("dd", value, " " if unit else "", tag("small", unit) if unit else "", class_="value")
-    return tag("div", tag("dt", name), big, tag("dd", more, class_="more"), class_="tile card", title=MEASURES[measure])
+    return tag(
+        "div", tag("dt", name), big, tag("dd", more, class_="more"), class_="tile card", title=MEASURES[measure] if measure else None
+    )
 
 
 def _share_of(success: Proportion) -> tuple[str, str, str]:

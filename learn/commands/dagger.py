@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,11 +15,11 @@ import teleop
 from data.cli import SESSION, print_json
 from data.errors import UserError, one_of
 from data.session import Session
-from learn.commands.sitting import TARGET, sit, sitting_status
-from learn.dagger import ROUNDS_NAME, DaggerConfig, Watchers, round_dir, run_dagger
+from learn.commands.sitting import TARGET, sit, sitting_status, waiting
+from learn.dagger import DaggerConfig, Watchers, run_dagger
 from learn.later.queue import waiting_lines
 from learn.policies import PolicyKind
-from learn.rounds import ROUND_HEADING, Round, read_rounds, round_line, status_lines
+from learn.rounds import ROUND_HEADING, ROUNDS_NAME, Round, read_rounds, round_dir, round_line, status_lines
 from learn.sitting.log import LOG_NAME as SITTING_NAME
 from learn.sitting.sitting import SittingConfig, in_chunks
 from learn.train import TrainConfig
@@ -190,12 +191,4 @@ def _bars(config: DaggerConfig) -> Iterator[Watchers]:
             left = asked - answered
             bar.update(rolling, description="questions", total=asked, completed=answered, note=f"{answered} of {asked}", visible=left > 0)
 
-        @contextmanager
-        def waiting(words: str) -> Iterator[None]:
-            task = bar.add_task(words, total=None, note="")
-            try:
-                yield
-            finally:
-                bar.remove_task(task)
-
-        yield Watchers(lambda r: print(round_line(r)), on_rollout, waiting, on_answer)
+        yield Watchers(lambda r: print(round_line(r)), on_rollout, partial(waiting, bar), on_answer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -91,12 +92,14 @@ def _bars() -> Iterator[Watchers]:
             note = f"{len(tally.kept)} episodes, {tally.successes} ok"
             bar.update(sitting, completed=min(1.0, log.evidence / log.target), note=note, visible=True)
 
-        @contextmanager
-        def waiting(words: str) -> Iterator[None]:
-            task = bar.add_task(words, total=None, note="")
-            try:
-                yield
-            finally:
-                bar.remove_task(task)
+        yield Watchers(lambda log: print(finding_line(log), flush=True), on_episode, partial(waiting, bar))
 
-        yield Watchers(lambda log: print(finding_line(log), flush=True), on_episode, waiting)
+
+@contextmanager
+def waiting(bar: Progress, words: str) -> Iterator[None]:
+    """A line in the bar for as long as nothing can be done but wait."""
+    task = bar.add_task(words, total=None, note="")
+    try:
+        yield
+    finally:
+        bar.remove_task(task)

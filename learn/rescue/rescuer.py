@@ -24,8 +24,10 @@ class Rescuer:
         """In real time the oracle has a process of its own: the loop never waits for it."""
         return cls((OracleProcess if clock.kind == "real" else OracleInline)(policy, env_id, env_kwargs))
 
-    def seat(self, trouble: Trouble, pilot: Pilot, gate: ForesightGate, dagger_round: int, control_hz: float) -> Seat:
-        """The person, from where the policy went wrong."""
+    def seat(self, trouble: Trouble, pilot: Pilot, dagger_round: int, control_hz: float) -> Seat:
+        """The person, from where the policy went wrong; `pilot` has a `ForesightGate`."""
+        gate = pilot.gate
+        assert isinstance(gate, ForesightGate)
         gate.begin()
 
         def is_enough(loop: Loop) -> bool:

@@ -13,7 +13,7 @@ from data.files import replace_file
 from data.report.markup import Html, join, tag
 from data.report.plots import Frame
 from data.report.tables import effort_table
-from data.report.tiles import duration
+from data.report.tiles import duration, tile
 from data.schema import Outcome
 from data.session import Session
 from learn.sitting.log import SittingLog, minutes_left
@@ -104,20 +104,15 @@ def _tiles(session: Session, log: SittingLog, effort: Effort) -> Html:
     ends = f"target {100 * log.target:g} % reached" if log.reached else f"more to {100 * log.target:g} %, as foreseen: {minutes_left(log)}"
     promoted = sum(f.verdict.promoted for f in log.findings)
     found = [
-        _tile(name, f"{100 * successes / rollouts:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
-        _tile("Time in all", f"{effort.total_s / 60:.1f}", "min", ends),
-        _tile("Hands on", f"{effort.hands_on_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
-        _tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
-        _tile("Resting", f"{log.rested_s / 60:.1f}", "min", "while only the computer worked"),
-        _tile("Episodes", str(effort.episodes), "", f"{effort.successes} to success, {let_off} let off early"),
-        _tile("Policies learned", str(len(log.findings)), "", f"{promoted} promoted"),
+        tile(name, f"{100 * successes / rollouts:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
+        tile("Time in all", f"{effort.total_s / 60:.1f}", "min", ends),
+        tile("Hands on", f"{effort.hands_on_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
+        tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
+        tile("Resting", f"{log.rested_s / 60:.1f}", "min", "while only the computer worked"),
+        tile("Episodes", str(effort.episodes), "", f"{effort.successes} to success, {let_off} let off early"),
+        tile("Policies learned", str(len(log.findings)), "", f"{promoted} promoted"),
     ]
     return tag("dl", *found, class_="tiles")
-
-
-def _tile(name: str, value: str, unit: str, more: str) -> Html:
-    big = tag("dd", value, " " if unit else "", tag("small", unit) if unit else "", class_="value")
-    return tag("div", tag("dt", name), big, tag("dd", more, class_="more"), class_="tile card")
 
 
 def _plot(log: SittingLog) -> Html:
@@ -142,10 +137,9 @@ def _plot(log: SittingLog) -> Html:
 
 
 def _curve(log: SittingLog, frame: Frame) -> Html:
-    scale, power, delay, floor = log.curve.mode
     minutes = np.linspace(0.0, frame.x_range[1], CURVE_POINTS)
-    failure = floor + (1.0 - floor) * (1.0 + np.maximum(0.0, minutes - delay) / (power * scale)) ** -power
-    places = (f"{frame.x(m):.1f},{frame.y(100 * (1 - f)):.1f}" for m, f in zip(minutes.tolist(), failure.tolist(), strict=True))
+    drawn = log.curve.drawn_at(minutes)
+    places = (f"{frame.x(m):.1f},{frame.y(100 * s):.1f}" for m, s in zip(minutes.tolist(), drawn.tolist(), strict=True))
     return tag("polyline", points=" ".join(places), class_="trend")
 
 

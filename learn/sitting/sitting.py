@@ -8,11 +8,10 @@ from pathlib import Path
 
 from data.cores import core_count
 from data.errors import UserError
-from data.files import replace_file
 from data.schema import Phase
 from data.session import Session
 from learn.background import Learner, LearnerInline, LearnerProcess
-from learn.checkpoint import POLICY_FOLDER, Checkpoint, load_policy
+from learn.checkpoint import Checkpoint, load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.futures.future import check_restorable
@@ -21,6 +20,7 @@ from learn.gates.foresight import ForesightGate
 from learn.promotion import SCENES, append_verdict
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
+from learn.rounds import driver_of, publish, round_dir
 from learn.sitting.homework import Findings, Homework, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.panel import panel, standing
@@ -28,11 +28,10 @@ from learn.sitting.spent import Spent
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import Loop, LoopConfig, Seat
-from teleop.pilot import UNLIMITED, Gate, Pilot
+from teleop.pilot import UNLIMITED, Pilot
 from teleop.screen import Fact
 from teleop.tally import Tally
 
-ROUNDS_NAME = "rounds"
 CHUNK, STEPS = 8, 2000
 Waiting = Callable[[str], AbstractContextManager[None]]
 
@@ -170,10 +169,10 @@ class _Sitting:
             self._look_again(found)
 
     def _look_again(self, found: Findings) -> None:
-        found = replace(found, out=self._folder(found.number), troubles=tuple(self.troubles))
+        found = replace(found, out=round_dir(self.out, found.number), troubles=tuple(self.troubles))
         about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes)
         self.looks_again = True
-        self.learner.submit(SecondLook(found, self._folder(found.champion), *about))
+        self.learner.submit(SecondLook(found, round_dir(self.out, found.champion), *about))
 
     def _rests(self) -> bool:
         """Whether there is nothing that the person has to do before more is known."""
@@ -192,8 +191,8 @@ class _Sitting:
 
     def _homework(self) -> Homework:
         number, champion = len(self.log.findings), self.log.champion
-        old = None if champion is None else self._folder(champion)
-        folder = self._folder(number)
+        old = None if champion is None else round_dir(self.out, champion)
+        folder = round_dir(self.out, number)
         config = self.config
         about = (self.session.path, config.train, folder, self.env_id, self.env_kwargs, config.target)
         return Homework(number, *about, old, champion, config.scenes)
@@ -204,14 +203,14 @@ class _Sitting:
         self.log = self.log.with_findings(found)
         self.troubles, self.left = deque(found.troubles), minutes_left(self.log)
         if found.verdict.promoted and not found.looked_again:
-            _publish(found.out, self.out)
+            publish(self.out, found.number)
             self._take_up(found.number)
         write_log(self.out, self.log)
         self.watchers.on_findings(self.log)
 
     def _take_up(self, number: int) -> None:
         """From the next episode on this policy drives."""
-        self.policy = load_policy(self._folder(number))
+        self.policy = load_policy(round_dir(self.out, number))
         policy = self.policy.policy
         if self.rescuer is None:
             self.rescuer = Rescuer.beside(self.cockpit.clock, policy, self.env_id, self.env_kwargs)
@@ -227,7 +226,7 @@ class _Sitting:
         """The last policy, on seeds that had no part in anything."""
         champion = self.log.champion
         assert champion is not None
-        policy, config = load_policy(self._folder(champion)).policy, self.config
+        policy, config = load_policy(round_dir(self.out, champion)).policy, self.config
         with self._waiting(f"trying it in {config.evaluation_episodes} new scenes"):
             judged = evaluate(policy, self.env_id, self.env_kwargs, config.evaluation_episodes, config.evaluation_seed, config.workers)
         self.log = replace(self.log, successes=judged.successes, rollouts=judged.episodes)
@@ -238,9 +237,6 @@ class _Sitting:
             why = "there" if self.log.reached else "the minutes are over"
             self.cockpit.tell(f"{why}: {words}", standing(self.log))
         return self.watchers.waiting(words)
-
-    def _folder(self, number: int) -> Path:
-        return self.out / ROUNDS_NAME / str(number)
 
     # -- driving -------------------------------------------------------------------------------------------------------
 
@@ -262,17 +258,10 @@ class _Sitting:
 
     def _rescue(self, trouble: Trouble) -> Seat:
         assert self.rescuer is not None
-        gate = ForesightGate()
-        return self.rescuer.seat(trouble, self._pilot(gate), gate, self._round(), self.cockpit.plant.control_hz)
-
-    def _pilot(self, gate: Gate) -> Pilot:
         assert self.policy is not None
-        loaded = self.policy
-        about = {"round": self.log.champion, "kind": loaded.policy.config.kind, "fingerprint": loaded.fingerprint}
-        return Pilot(Driver(loaded.policy), gate, UNLIMITED, about=about)
-
-    def _round(self) -> int:
-        return (self.log.champion or 0) + 1
+        champion = self.log.champion or 0
+        pilot = Pilot(Driver(self.policy.policy), ForesightGate(), UNLIMITED, about=driver_of(champion, self.policy))
+        return self.rescuer.seat(trouble, pilot, champion + 1, self.cockpit.plant.control_hz)
 
     def _is_over(self) -> bool:
         most = self.config.most_minutes
@@ -296,8 +285,3 @@ def in_chunks(train: TrainConfig) -> TrainConfig:
     if train.policy != "bc" or train.chunk is not None:
         return train
     return replace(train, chunk=CHUNK, execute=CHUNK, steps=train.steps or STEPS)
-
-
-def _publish(promoted: Path, out: Path) -> None:
-    for name in (POLICY_FOLDER.weights_name, POLICY_FOLDER.record_name):
-        replace_file(out / name, (promoted / name).read_bytes())
