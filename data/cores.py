@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -28,7 +28,7 @@ def worker_pool(workers: int, begin: Callable[..., None], *arguments: Any) -> It
 
     Leaving the block waits for what runs and drops what waits. Raises UserError when a worker dies.
     """
-    pool = ProcessPoolExecutor(workers, _PoolContext(), _begin_worker, (begin, *arguments))
+    pool = _Pool(workers, DeafContext(), _begin_worker, (begin, *arguments))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -58,15 +58,13 @@ class DeafContext(multiprocessing.context.SpawnContext):
     Process = _Worker
 
 
-class _PoolWorker(_Worker):
-    """Ends with this process, whatever happens: one that Ctrl-C comes upon while it is started is none of the pool's yet."""
+class _Pool(ProcessPoolExecutor):
+    """Ctrl-C is answered once a process that is being started is the pool's: one it does not know would never be ended,
+    and would take the word to end from one it waits for."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **{**options, "daemon": True})
-
-
-class _PoolContext(DeafContext):
-    Process = _PoolWorker
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _ctrl_c_waits():
+            return super().submit(fn, *args, **kwargs)
 
 
 @contextlib.contextmanager

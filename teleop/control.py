@@ -2,6 +2,9 @@
 
 Damped least squares (Nakamura and Hanafusa 1986; Buss 2004, eq. 11) with a null-space pull to a posture and joint
 limits by clamping and solving again without the clamped joints.
+
+Sums are MuJoCo's (`mju_*`), not numpy's: BLAS adds up in an order that depends on the processor, and an action must
+give the same joint targets on every one. They are quicker on matrices this small, too.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ Vector = NDArray[np.float64]
 
 
 STALLED = 0.9
+_EYE = np.eye(6)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class ArmKinematics:
         self._site = model.site(site).id
         self._qpos = np.array([model.joint(j).qposadr[0] for j in joints])
         self._dof = np.array([model.joint(j).dofadr[0] for j in joints])
+        self._whole_jacobian = np.zeros((6, model.nv))
         self.lower, self.upper = model.jnt_range[[model.joint(j).id for j in joints]].T.copy()
 
     def pose(self, q: Vector) -> Pose:
@@ -56,39 +61,56 @@ class ArmKinematics:
     def jacobian(self) -> Vector:
         """The (6, n) Jacobian (linear, angular; base frame) at the joint positions last given to `pose`."""
         mujoco.mj_comPos(self.model, self._data)
-        jac = np.zeros((6, self.model.nv))
-        mujoco.mj_jacSite(self.model, self._data, jac[:3], jac[3:], self._site)
-        return jac[:, self._dof]
+        whole = self._whole_jacobian
+        mujoco.mj_jacSite(self.model, self._data, whole[:3], whole[3:], self._site)
+        return whole.take(self._dof, axis=1)
 
 
 def pose_error(target: Pose, now: Pose) -> Vector:
     """The twist (6,) in the base frame that takes `now` to `target`: metres, then a rotation vector in radians."""
-    quat, rotvec = np.zeros(4), np.zeros(3)
-    mujoco.mju_mat2Quat(quat, np.ascontiguousarray(target.rot @ now.rot.T).ravel())
-    mujoco.mju_quat2Vel(rotvec, quat, 1.0)
-    return np.concatenate([target.pos_m - now.pos_m, rotvec])
+    turn, quat, error = np.empty((3, 3)), np.empty(4), np.empty(6)
+    mujoco.mju_mulMatMatT(turn, target.rot, now.rot)
+    mujoco.mju_mat2Quat(quat, turn.ravel())
+    mujoco.mju_quat2Vel(error[3:], quat, 1.0)
+    np.subtract(target.pos_m, now.pos_m, out=error[:3])
+    return error
 
 
-def _damped_step(jac: Vector, error: Vector, posture_pull: Vector, damping: float) -> Vector:
-    """dq = J⁺e + (I − J⁺J) pull with J⁺ = Jᵀ(JJᵀ + λ²I)⁻¹."""
-    damped = np.linalg.solve(jac @ jac.T + damping**2 * np.eye(len(error)), np.column_stack([error, jac @ posture_pull]))
-    step: Vector = jac.T @ damped[:, 0] + posture_pull - jac.T @ damped[:, 1]
+def _times(matrix: Vector, vector: Vector) -> Vector:
+    product = np.empty(len(matrix))
+    mujoco.mju_mulMatVec(product, matrix, vector)
+    return product
+
+
+def _damped_step(jac: Vector, error: Vector, pull: Vector, damping: float) -> Vector:
+    """dq = J⁺e + (I − J⁺J) pull with J⁺ = Jᵀ(JJᵀ + λ²I)⁻¹, as Jᵀ(JJᵀ + λ²I)⁻¹(e − J pull) + pull."""
+    factor, solved, step = np.empty((6, 6)), np.empty(6), np.empty(len(pull))
+    mujoco.mju_mulMatMatT(factor, jac, jac)
+    factor += damping**2 * _EYE
+    mujoco.mju_cholFactor(factor, 0.0)
+    mujoco.mju_cholSolve(solved, factor, error - _times(jac, pull))
+    mujoco.mju_mulMatTVec(step, jac, solved)
+    step += pull
     return step
 
 
 def _step_within_limits(jac: Vector, error: Vector, pull: Vector, q: Vector, lower: Vector, upper: Vector, damping: float) -> Vector:
     """A damped step that respects joint limits: joints that would leave them are stopped there and the rest solve again."""
-    free = np.ones(len(q), dtype=bool)
-    step = np.zeros(len(q))
+    step = _damped_step(jac, error, pull, damping)
+    moved = q + step
+    over = (moved < lower) | (moved > upper)
+    if not over.any():
+        return step
+    free = ~over
     for _ in range(len(q)):
-        rest = error - jac[:, ~free] @ step[~free]
-        step[free] = _damped_step(jac[:, free], rest, pull[free], damping)
-        over = free & ((q + step < lower) | (q + step > upper))
+        stopped = np.where(free, 0.0, np.clip(moved, lower, upper) - q)
+        step = _damped_step(jac * free, error - _times(jac, stopped), pull * free, damping) + stopped
+        moved = q + step
+        over = free & ((moved < lower) | (moved > upper))
         if not over.any():
-            return step
-        step[over] = np.clip(q + step, lower, upper)[over] - q[over]
+            break
         free &= ~over
-    return np.clip(q + step, lower, upper) - q
+    return np.clip(moved, lower, upper) - q
 
 
 def solve_ik(arm: ArmKinematics, q: Vector, target: Pose, posture: Vector, config: IKConfig) -> tuple[Vector, float]:
@@ -102,10 +124,10 @@ def solve_ik(arm: ArmKinematics, q: Vector, target: Pose, posture: Vector, confi
         q = q + _step_within_limits(arm.jacobian(), error, pull, q, lower, upper, config.damping)
         pull = np.zeros_like(q)
         error = pose_error(target, arm.pose(q))
-        before, left = left, float(np.linalg.norm(error))
+        before, left = left, mujoco.mju_norm(error)
         if left < config.tolerance or left > STALLED * before:
             break  # there, or out of reach: more iterations would not come nearer
-    return q, float(np.linalg.norm(error))
+    return q, mujoco.mju_norm(error)
 
 
 def move_by(arm: ArmKinematics, q: Vector, target: Pose, posture: Vector, config: IKConfig) -> Vector:
@@ -129,8 +151,9 @@ def between(start: Pose, target: Pose, share: float) -> Pose:
 
 def apply_twist(pose: Pose, twist: Vector) -> Pose:
     """Translate by twist[:3] metres and rotate by the rotation vector twist[3:] (radians), both in the base frame."""
-    angle = float(np.linalg.norm(twist[3:]))
-    quat, rot = np.zeros(4), np.zeros(9)
+    angle = mujoco.mju_norm3(twist[3:])
+    quat, turn, rot = np.empty(4), np.empty(9), np.empty((3, 3))
     mujoco.mju_axisAngle2Quat(quat, twist[3:] / angle if angle > 0 else np.array([0.0, 0.0, 1.0]), angle)
-    mujoco.mju_quat2Mat(rot, quat)
-    return Pose(pose.pos_m + twist[:3], rot.reshape(3, 3) @ pose.rot)
+    mujoco.mju_quat2Mat(turn, quat)
+    mujoco.mju_mulMatMat(rot, turn.reshape(3, 3), pose.rot)
+    return Pose(pose.pos_m + twist[:3], rot)

@@ -10,9 +10,10 @@ from data.cores import worker_pool
 
 ROOT = Path(__file__).parent.parent
 
-# Ctrl-C comes while the second process is being started, and it is another thread that hears it.
+# Ctrl-C comes while a process is being started, and it is another thread that hears it. The first process is held up, so
+# that the second is the first to be told to end.
 INTERRUPTED = """
-import multiprocessing.util, signal, sys, threading
+import multiprocessing.util, os, signal, sys, threading
 from data.cores import worker_pool
 
 spawn, started = multiprocessing.util.spawnv_passfds, []
@@ -25,6 +26,8 @@ def spawn_and_interrupt(path, words, fds):
     process = spawn(path, words, fds)
     started.append(process)
     if len(started) == WHEN:
+        os.kill(started[0], signal.SIGSTOP)
+        threading.Timer(1.0, os.kill, (started[0], signal.SIGCONT)).start()
         thread = threading.Thread(target=hear)
         thread.start()
         thread.join()

@@ -1,5 +1,10 @@
 """Inverse kinematics: against finite differences, against mink, and as a person feels it."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import mink
 import mujoco
 import numpy as np
@@ -270,3 +275,24 @@ def test_pushing_into_the_table_does_not_wind_the_target_up(env):
     assert np.linalg.norm(env.tcp_target.pos_m - env.tcp_pos_m) <= env.limits.leash_m + 1e-6
     positions, _ = held(env, full_action("+z"), seconds=0.2)
     assert positions[-1, 2] - positions[0, 2] > 0.05, "the way back starts at once"
+
+
+DRIVE = """
+import gymnasium, numpy as np, teleop.envs
+for name in ("teleop:PandaPickPlace-v0", "teleop:UR5eDrawer-v0"):
+    env, rng = gymnasium.make(name), np.random.default_rng(0)
+    env.reset(seed=0)
+    for _ in range(50):
+        env.step(rng.uniform(-1, 1, 7).astype(np.float32))
+    print(env.unwrapped.sim_state().tobytes().hex())
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 kernels")
+def test_the_same_actions_give_the_same_bits_with_the_linear_algebra_of_another_processor() -> None:
+    """OpenBLAS chooses its kernels by the processor; with numpy's products in the inverse kinematics these differed."""
+    states = [
+        subprocess.run([sys.executable, "-c", DRIVE], capture_output=True, text=True, check=True, env={**os.environ, **kernels}).stdout
+        for kernels in ({}, {"OPENBLAS_CORETYPE": "Nehalem"})
+    ]
+    assert states[0] == states[1]

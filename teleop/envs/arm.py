@@ -301,7 +301,7 @@ class ArmEnv(gymnasium.Env[Obs, NDArray[np.float32]], Plant):
             target = apply_twist(self._arm.pose(q), twist)
             # The leash: pushing against something must not wind the target up.
             pull = target.pos_m - self.tcp_pos_m
-            pull *= min(1.0, limits.leash_m / max(float(np.linalg.norm(pull)), 1e-9))
+            pull *= min(1.0, limits.leash_m / max(mujoco.mju_norm3(pull), 1e-9))
             pos = np.clip(self.tcp_pos_m + pull, limits.lower_m, limits.upper_m)
             q = move_by(self._arm, q, Pose(pos, target.rot), self._posture, self._ik)
         ctrl[self._arm_ctrl] = q
