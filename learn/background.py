@@ -19,6 +19,7 @@ from learn.checkpoint import load_policy
 from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, evaluate
 from learn.progress import PROGRESS_NAME, OtherTrainingError
 from learn.promotion import SCENES, Verdict, contest
+from learn.propagate.propagation import FIRST_SCENE, carried_over
 from learn.train import TrainConfig, TrainResult, train
 from teleop.clock import yield_to_control
 
@@ -40,7 +41,7 @@ class Job:
     """Learn policy `number` from the session as it is now, into the folder `out`, and hold it against the policy in `old`.
 
     `old` None: there is none yet; `against` is its number. Then evaluate it: `episodes` from `seed` on, by `workers`. `scenes` are
-    the contest's.
+    the contest's. With `lessons`, a folder, its demonstrations are first carried over to `propagate` scenes, and it is learned from there.
     """
 
     number: int
@@ -55,6 +56,8 @@ class Job:
     seed: int = FIRST_EVALUATION_SEED
     workers: int = 1
     scenes: int = SCENES
+    lessons: Path | None = None
+    propagate: int = 0
 
     def do(self) -> "Lesson":
         return learn(self)
@@ -97,7 +100,9 @@ class Learner(Protocol[L]):
 def learn(job: Job) -> Lesson:
     """Train, going on with a training that was cut off, then compare; raises KeyboardInterrupt where Ctrl-C cut it off."""
     started_s = time.perf_counter()
-    result = train_or_go_on(Session.at(job.session), job.train, job.out)
+    session = Session.at(job.session)
+    carried = carried_over(session, job.lessons, range(FIRST_SCENE, FIRST_SCENE + job.propagate))
+    result = train_or_go_on(session if carried is None else carried.lessons, job.train, job.out)
     old = None if job.old is None else load_policy(job.old).policy
     verdict = contest(result.policy, old, job.number, job.against, job.env_id, job.env_kwargs, job.scenes)
     judged = evaluate(result.policy, job.env_id, job.env_kwargs, job.episodes, job.seed, job.workers)

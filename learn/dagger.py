@@ -25,9 +25,22 @@ from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
 from learn.later.batch import Batch, answer_batch
 from learn.promotion import SCENES, append_verdict
+from learn.propagate.propagation import can_propagate
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import find_troubles
-from learn.rounds import Round, begin_run, driver_of, first_episode, publish, read_rounds, round_dir, round_of, rows_of_round, write_rounds
+from learn.rounds import (
+    LESSONS_NAME,
+    Round,
+    begin_run,
+    driver_of,
+    first_episode,
+    publish,
+    read_rounds,
+    round_dir,
+    round_of,
+    rows_of_round,
+    write_rounds,
+)
 from learn.train import TrainConfig
 from teleop.cockpit import Cockpit
 from teleop.loop import LoopConfig, Seat
@@ -51,6 +64,8 @@ class DaggerConfig:
     """with --label-later: least distance between the states asked about in an episode, as long as there are enough"""
     gate: Annotated[GateConfig, tyro.conf.arg(name="")] = field(default_factory=GateConfig)
     beta: Annotated[BetaSchedule, tyro.conf.arg(name="")] = field(default_factory=BetaSchedule)
+    propagate: int | None = None
+    """scenes into which what you showed is carried over before it is learned from, each proven (60 in one sitting; in rounds 0: none)"""
     scenes: int = SCENES
     """in which a new policy is held against the old one, three times as many where it looks worse"""
     evaluation_episodes: int = 50
@@ -62,6 +77,8 @@ class DaggerConfig:
         for name in ("rounds", "episodes", "labels", "steps_apart", "scenes", "evaluation_episodes", "workers"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
+        if self.propagate is not None and self.propagate < 0:
+            raise UserError(f"--propagate {self.propagate}: give a number of scenes, 0 for none")
         if self.label_later and self.gate.kind == "human":
             raise UserError("--gate human --label-later: nobody can take over from a policy that drives alone; give a gate that asks")
         if self.label_later and self.gate.kind == "foresight":
@@ -119,6 +136,7 @@ class _Run:
         self.rounds = read_rounds(out)
         self.seer: GhostSeer | None = None
         self.first = 0
+        self.lessons = out / LESSONS_NAME if config.propagate else None
         self.champion = max((r.number for r in self.rounds if r.promoted), default=None)
 
     def close(self) -> None:
@@ -128,6 +146,11 @@ class _Run:
     def run(self) -> list[Round]:
         done, config = len(self.rounds), self.config
         config.gate.check_policy(config.train.policy, config.train.members)
+        if self.lessons is not None and not can_propagate(self.cockpit.plant):
+            raise UserError(
+                f"--propagate: {self.cockpit.config.env_id} does not say where the operator has to go, so nothing can be carried over; "
+                "leave it out"
+            )
         if config.label_later and not self.cockpit.plant.can_restore:
             raise UserError(f"--label-later: {self.cockpit.config.env_id} cannot be put back into a state; leave it out")
         if done > config.rounds + 1:
@@ -159,7 +182,17 @@ class _Run:
         old = None if self.champion is None else round_dir(self.out, self.champion)
         judged = (self.config.evaluation_episodes, self.config.evaluation_seed, self.config.workers, self.config.scenes)
         return Job(
-            number, self.session.path, training, round_dir(self.out, number), meta.env_id, meta.env_kwargs, old, self.champion, *judged
+            number,
+            self.session.path,
+            training,
+            round_dir(self.out, number),
+            meta.env_id,
+            meta.env_kwargs,
+            old,
+            self.champion,
+            *judged,
+            self.lessons,
+            self.config.propagate or 0,
         )
 
     def _submit(self, number: int) -> None:
@@ -238,7 +271,7 @@ class _Run:
         """The round's scenes in which the policy fails, each from where it goes wrong, as far as the labels reach."""
         policy, env = self._champion().policy, (self.cockpit.config.env_id, self.cockpit.config.env_kwargs)
         with self._waiting_for(f"round {number}: looking for scenes in which the policy fails"):
-            found = find_troubles(policy, self.session, *env, number, self.config.episodes)
+            found = find_troubles(policy, self.session, *env, number, self.config.episodes, self.lessons)
         troubles = deque(trouble for trouble in found if trouble.seed not in done)
         pilot = self._pilot(number, budget)
         with closing(Rescuer.beside(self.cockpit.clock, policy, *env)) as rescuer:

@@ -21,6 +21,7 @@ from learn.promotion import read_verdicts
 
 LOG_NAME, PLOT_NAME, RUN_NAME = "dagger.json", "dagger.png", "run.json"
 ROUNDS_NAME = "rounds"
+LESSONS_NAME = "lessons"  # the session that is learned from where what was shown is carried over to other scenes
 
 
 @dataclass(frozen=True)

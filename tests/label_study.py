@@ -1,9 +1,10 @@
 """make labels: success over a person's labels, for every way of asking, with the simulated person.
 
-From the same few demonstrations each method asks in its own way, round after round: behaviour cloning for as many more demonstrated
-steps, DAgger in every step, HG-DAgger, an ensemble's, LazyDAgger's and ThriftyDAgger's gate, and `foresight`. All learn the same
-small network, all are evaluated in the same new scenes. A label is a step for which the person said what to do, at the wheel
-or asked. Every run has a folder of its own, and goes on where it stopped; runs stand side by side. Writes docs/labels.md.
+From the same few demonstrations each method asks in its own way, round after round: behaviour cloning for as many more
+demonstrated steps, DAgger in every step, HG-DAgger, an ensemble's, LazyDAgger's and ThriftyDAgger's gate, `foresight`, and ours:
+`foresight` with what was shown carried over to other scenes (`--propagate`). All learn the same small network, all are evaluated
+in the same new scenes. A label is a step for which the person said what to do, at the wheel or asked. Every run has a folder of
+its own, and goes on where it stopped; runs stand side by side. Writes docs/labels.md.
 """
 
 import json
@@ -38,11 +39,20 @@ anything. A label is a step for which the person said what to do, at the wheel o
 ![Success over labels](labels.png)
 
 A round ends after 250 labels or 8 rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too),
-`foresight`'s after 8 scenes in which the policy failed when it was tried out without the person. That trying-out costs no label,
-but simulated time, which a real robot does not have.
+`foresight`'s after 8 scenes in which the policy failed when it was tried out without the person. "foresight, propagated" also carries
+what was shown over to 100 other scenes before it learns, and to those in which the policy fails, keeps what the simulator shows to
+succeed, and asks the person only where nothing does. Neither costs a label, but both cost simulated time, which a real robot does not
+have, and a task that says where the hand has to go next.
 """
-METHODS = ("bc", "every-step", "human", "ensemble", "lazy", "thrifty", "foresight")
-NAMES = {"bc": "more demonstrations", "human": "HG-DAgger", "lazy": "LazyDAgger", "thrifty": "ThriftyDAgger", "ensemble": "EnsembleDAgger"}
+METHODS = ("bc", "human", "thrifty", "ours", "every-step", "lazy", "ensemble", "foresight")
+NAMES = {
+    "bc": "more demonstrations",
+    "human": "HG-DAgger",
+    "lazy": "LazyDAgger",
+    "thrifty": "ThriftyDAgger",
+    "ensemble": "EnsembleDAgger",
+    "ours": "foresight, propagated",
+}
 SCENES_A_SEED, TAKEN_UP = 1000, 500  # first scenes of a seed's demonstrations, and of what is done after them
 SCRIPTED = ("--device", "scripted", "--headless")
 BEST_SHARE = 0.95
@@ -53,7 +63,9 @@ class Setting:
     """What is the same for all methods."""
 
     demonstrations: int = 10
-    rounds: int = 4
+    propagate: int = 100
+    """scenes into which `ours` carries over what was shown"""
+    rounds: int = 3
     labels: int = 250
     """most of a round"""
     rollouts: int = 8
@@ -93,7 +105,16 @@ class Run:
         session, model, s = self.folder / f"{self.method}-session", self.folder / self.method, self.setting
         if not session.exists():
             _run("data", "merge", session, self.folder / "demonstrations")
-        gate = ["--gate", self.method, "--rounds", s.rounds, "--episodes", s.rollouts, "--labels", s.labels]
+        gate = [
+            "--gate",
+            *(("foresight", "--propagate", s.propagate) if self.method == "ours" else (self.method,)),
+            "--rounds",
+            s.rounds,
+            "--episodes",
+            s.rollouts,
+            "--labels",
+            s.labels,
+        ]
         recipe = ["--policy", "bc", "--chunk", 8, "--execute", 8, "--steps", s.steps, "--members", s.members, "--seed", self._first]
         judge = ["--evaluation-episodes", s.episodes, "--workers", 1]
         _run("learn", "dagger", session, "--out", model, *SCRIPTED, *gate, *recipe, *judge)
@@ -135,7 +156,7 @@ class Study:
     """write docs/labels.md"""
 
     def run(self) -> int:
-        each = [(task, seed) for task in self.tasks for seed in self.seeds]
+        each = [(task, seed) for seed in self.seeds for task in self.tasks]
         for task, seed in each:
             self._demonstrations(task, seed)
         runs = [Run(task, seed, method, self.out / f"{task}-{seed}", self.setting) for task, seed in each for method in self.methods]

@@ -1,371 +1,238 @@
-"""Specification of `learn.propagate`: what was said of one state becomes a label of a near one only where the simulator proves it."""
+"""Demonstrations carried over to other scenes, in the real simulator."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_lines import run
-from test_learn_support import episode as toy_episode
-from test_learn_support import session_of, step, toy_obs
 
-from data.check import problems
-from data.episode import Episode, Step, build_episode
-from data.errors import UserError
-from data.masks import Masks, read_masks, write_masks
-from data.schema import EpisodeMeta, Outcome, Phase, Source
+from data.episode import Episode
+from data.schema import Outcome, Source
 from data.session import Session
-from learn.answers import Answers, Near, Places, gather, near_pairs
-from learn.dataset import load_frames
-from learn.inverse.motion import LABELLED_BY
-from learn.inverse.verify import Ruler
-from learn.propagate import PROPAGATED, PropagateConfig, Propagated, PropagateResult, plan_propagation, propagate, read_propagated
+from learn.propagate.carrier import Carrier
+from learn.propagate.demonstration import demonstration_of
+from learn.propagate.propagation import FIRST_SCENE, NothingToCarryError, can_propagate, propagate
+from learn.rounds import read_rounds
 from teleop.envs import make_plant
-from teleop.envs.plant import Plant
+from teleop.envs.arm import ArmEnv
 
-ENV = "PandaReach-v0"
-ANSWERED = (6, 12, 18, 24)
-CONFIG = PropagateConfig()
-
-
-def towards_goal(obs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(7,) a third of a full step at most, with the gripper half closed."""
-    way = 5.0 * obs["object"][3:6]
-    return np.concatenate([way * min(1.0, 0.3 / np.linalg.norm(way)), np.zeros(3), [0.5]]).astype(np.float32)
-
-
-def driven(seed: int, answered: tuple[int, ...], noise: float, steps: int = 30, act=towards_goal) -> Episode:
-    """A policy's episode, its actions noisy, answered at some steps by what `act` does there."""
-    env, plant = make_plant(ENV, {})
-    rng, ticks = np.random.default_rng(seed + round(1000 * noise)), []
-    with closing(env):
-        obs, _ = env.reset(seed=seed)
-        for t in range(steps):
-            label, wobble = act(obs), np.append(rng.normal(0.0, noise, 3), np.zeros(4))
-            action = label if t in answered else np.clip(label + wobble, -1.0, 1.0).astype(np.float32)
-            ticks.append(
-                Step(
-                    obs=obs,
-                    sim_state=plant.sim_state(),
-                    state=plant.flat_state(),
-                    action=action,
-                    reward=0.0,
-                    source=Source.SCRIPTED if t in answered else Source.POLICY,
-                    phase=Phase.ASKING if t in answered else Phase.POLICY,
-                    stick=np.zeros(21, np.float32),
-                    time_s=0.05 * t,
-                    label=label if t in answered else None,
-                    policy_action=action,
-                    decision_latency_s=0.8 if t in answered else float("nan"),
-                )
-            )
-            obs = env.step(action)[0]
-        meta = EpisodeMeta(env_id=ENV, env_kwargs={}, seed=seed, outcome=Outcome.FAILURE, operator="test", uid=f"{seed} {noise}")
-        return build_episode(ticks, obs, plant.sim_state(), meta)
+SCENES = range(FIRST_SCENE, FIRST_SCENE + 3)
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """Three policy's episodes towards one goal, of which the first was answered, and one towards another. To be read only."""
-    episodes = [driven(3, ANSWERED, 0.0), driven(3, (), 0.05), driven(3, (), 0.1), driven(4, (), 0.05)]
-    return session_of(tmp_path_factory.mktemp("source") / "session", *episodes)
-
-
-def propagated(source: Session, out: Path, config: PropagateConfig = CONFIG) -> PropagateResult:
-    return propagate(plan_propagation(source, out, config))
-
-
-@pytest.fixture(scope="module")
-def result(source: Session, tmp_path_factory: pytest.TempPathFactory) -> PropagateResult:
-    return propagated(source, tmp_path_factory.mktemp("result") / "new")
-
-
-def found_in(result: PropagateResult) -> dict[int, Propagated]:
-    return {row.number: read_propagated(result.session, row.number) for row in result.session.rows()}
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One demonstration of PandaPickPlace-v0 by the simulated person. To be read only."""
+    path = tmp_path_factory.mktemp("shown") / "session"
+    words = ["record", "--env", "PandaPickPlace-v0", "--session", path, "--device", "scripted", "--headless", "--episodes", 1]
+    assert run("teleop", *words, "--workers", 1) == 0
+    return path
 
 
 @pytest.fixture(scope="module")
-def plant() -> Iterator[Plant]:
-    """A simulator that nothing was recorded in."""
-    env, plant = make_plant(ENV, {})
-    with closing(env):
-        env.reset(seed=0)
-        yield plant
-
-
-def led_to(plant: Plant, episode: Episode, at: int, action: np.ndarray) -> dict[str, np.ndarray]:
-    """What an action leads to from a state of an episode."""
-    plant.restore(np.asarray(episode.steps["sim_state"])[at])
-    return plant.step(action)[0]
-
-
-# -- proof -------------------------------------------------------------------------------------------------------------
-
-
-def test_answers_become_labels_of_near_states_in_other_episodes_too(result: PropagateResult) -> None:
-    assert result.answers == len(ANSWERED)
-    assert result.accepted >= 2 * len(ANSWERED)
-    others = [number for number, found in found_in(result).items() if found.accepted.any() and number != 0]
-    assert {1, 2} <= set(others)
-    assert 3 not in others  # towards another goal
-
-
-def test_every_label_leads_from_its_own_state_to_where_the_answer_leads(source: Session, result: PropagateResult, plant: Plant) -> None:
-    ruler, answered = plan_propagation(source, Path("nowhere"), CONFIG).ruler, source.read(0)
-    for number, found in found_in(result).items():
-        episode = result.session.read(number)
-        for k in np.flatnonzero(found.accepted):
-            answer, label = answered.steps["labels"][found.from_step[k]], episode.steps["labels"][found.step[k]]
-            goal = led_to(plant, answered, int(found.from_step[k]), answer)
-            there = led_to(plant, episode, int(found.step[k]), label)
-            assert ruler.residual(ruler.offset(there, goal)) == pytest.approx(found.residual[k], abs=1e-5)
-            assert found.residual[k] <= CONFIG.tolerance
-            assert label[6] == answer[6]
-
-
-def test_refinement_proves_what_the_answer_itself_does_not(source: Session, result: PropagateResult, tmp_path: Path) -> None:
-    as_it_is = propagated(source, tmp_path / "raw", replace(CONFIG, refine=0))
-    assert as_it_is.accepted < result.accepted
-    for found in found_in(as_it_is).values():
-        np.testing.assert_array_equal(found.residual, found.first_residual)
-
-
-def test_what_is_not_proven_is_kept_as_tried_and_is_no_label(source: Session, tmp_path: Path) -> None:
-    strict = propagated(source, tmp_path / "strict", replace(CONFIG, tolerance=1e-9))
-    assert (strict.accepted, strict.residual) == (0, None)
-    assert strict.tried > 0
-    for number, found in found_in(strict).items():
-        assert not found.accepted.any()
-        assert np.all(found.residual > 1e-9)
-        np.testing.assert_array_equal(strict.session.read(number).steps["labels"], source.read(number).steps["labels"])
-
-
-def test_a_goal_beyond_one_step_must_come_nearer_by_the_stated_share(source: Session, plant: Plant, tmp_path: Path) -> None:
-    far, ruler, answered = replace(CONFIG, radius=2.5), plan_propagation(source, Path("nowhere"), CONFIG).ruler, source.read(0)
-    result = propagated(source, tmp_path / "far", far)
-    beyond = [(k, found) for found in found_in(result).values() for k in np.flatnonzero(found.accepted & (found.residual > far.tolerance))]
-    assert len(beyond) == result.accepted - result.arrived > 0
-    for k, found in beyond:
-        at = int(found.from_step[k])
-        here = {key: values[at] for key, values in answered.obs.items()}
-        way = ruler.residual(ruler.offset(here, led_to(plant, answered, at, answered.steps["labels"][at])))
-        assert np.abs(found.actions[k]).max() == 1.0
-        assert found.before[k] - found.residual[k] >= far.least_progress * way - 1e-5
-
-
-def test_held_numbers_stay_the_answers(source: Session, tmp_path: Path) -> None:
-    result = propagated(source, tmp_path / "held", replace(CONFIG, hold=(0, 1, 2)))
-    for found in found_in(result).values():
-        for k, action in enumerate(found.actions):
-            np.testing.assert_array_equal(action, source.read(0).steps["labels"][found.from_step[k]])
-    with pytest.raises(UserError, match="an action has 7 numbers"):
-        propagated(source, tmp_path / "beyond", replace(CONFIG, hold=(7,)))
-
-
-# -- near --------------------------------------------------------------------------------------------------------------
-
-
-def near(places: list[float], goal: float = 1.0, nearest: int = 9, radius: float = 2.0, apart: float = 0.0) -> list[int]:
-    """Which places on a line are near the answer at 0."""
-    ruler = Ruler((("x", 1, 1.0),))
-    at = Places(np.zeros(1, np.int64), np.zeros(1, np.int64), {"x": np.zeros((1, 1), np.float32)})
-    answers = Answers(at, np.zeros((1, 1), np.float32), np.zeros((1, 1)), np.ones(1, bool))
-    count = len(places)
-    visited = Places(np.zeros(count, np.int64), np.arange(count), {"x": np.array(places, np.float32)[:, None]})
-    return near_pairs(ruler, answers, np.array([[goal]]), visited, Near(nearest, radius, apart))[1].tolist()
-
-
-def test_the_nearest_come_first_and_no_more_than_asked_within_the_radius() -> None:
-    assert near([-0.5, 0.1, -3.0, -1.5]) == [1, 0, 3]
-    assert near([-0.5, 0.1, -3.0, -1.5], nearest=2) == [1, 0]
-    assert near([-0.5, 0.1, -3.0, -1.5], radius=0.2) == [1]
-
-
-def test_of_states_that_look_alike_one_has_a_label() -> None:
-    assert near([0.05, -0.3, -0.35, -0.4, -0.7], apart=0.25) == [1, 4]
-
-
-def test_a_state_at_or_past_the_goal_is_not_told_to_stay_or_turn_back() -> None:
-    assert near([0.9, 1.0, 1.1, 2.0]) == [0]
-
-
-def test_an_answer_that_holds_still_is_of_its_own_state_alone() -> None:
-    assert near([0.0, 0.1, -0.1], goal=0.05) == []
-
-
-def test_a_few_jumps_do_not_make_what_is_far_look_near() -> None:
-    walk = np.cumsum(np.full((50, 1), 0.01), axis=0).astype(np.float32)
-    jumps = walk.copy()
-    jumps[25:] += 5.0
-    (_, _, plain), (_, _, robust) = (make([{"x": jumps}]).units[0] for make in (Ruler.of, Ruler.robust))
-    assert plain > 0.5
-    assert robust == pytest.approx(0.01, rel=0.01)
-
-
-# -- where it comes from -----------------------------------------------------------------------------------------------
-
-
-def test_a_propagated_label_can_be_told_from_an_answer(source: Session, result: PropagateResult) -> None:
-    for number, found in found_in(result).items():
-        before, after = source.read(number), result.session.read(number)
-        new = np.flatnonzero(~np.isnan(after.steps["labels"]).any(axis=1) & np.isnan(before.steps["labels"]).any(axis=1))
-        assert after.meta.settings[PROPAGATED]["steps"] == sorted(found.step[found.accepted].tolist()) == new.tolist()
-        assert np.all(after.steps["phase"][new] == Phase.POLICY)
-        assert np.all(after.steps["source"][new] == Source.POLICY)
-        assert np.isnan(after.steps["decision_latency_s"][new]).all()
-        assert after.meta.origin == f"session#{number}"
-
-
-def test_all_else_stays_and_the_episodes_are_sound(source: Session, result: PropagateResult) -> None:
-    for row in source.rows():
-        before, after = source.read(row.number), result.session.read(row.number)
-        assert problems(after) == []
-        for name in set(before.steps) - {"labels"}:
-            np.testing.assert_array_equal(after.steps[name], before.steps[name])
-        answered = ~np.isnan(before.steps["labels"]).any(axis=1)
-        np.testing.assert_array_equal(after.steps["labels"][answered], before.steps["labels"][answered])
-
-
-def test_training_takes_answers_and_what_followed_from_them(source: Session, result: PropagateResult) -> None:
-    assert len(load_frames(source)) == len(ANSWERED)
-    assert len(load_frames(result.session)) == len(ANSWERED) + result.accepted
-
-
-def test_demonstrations_are_copied_and_stay_the_same_episodes(source: Session, tmp_path: Path) -> None:
-    demonstration = source.read(1)
-    meta = replace(demonstration.meta, outcome=Outcome.SUCCESS, uid="a demonstration")
-    shown = replace(demonstration, meta=meta, steps={**demonstration.steps, "source": np.full(len(demonstration), 2, np.uint8)})
-    mixed = session_of(tmp_path / "mixed", shown, source.read(0))
-    new = propagated(mixed, tmp_path / "new").session
-    assert new.rows()[0].uid == "a demonstration"
-    assert new.rows()[1].uid != source.rows()[0].uid
-    assert PROPAGATED not in new.read(0).meta.settings
-
-
-def test_a_split_goes_along(source: Session, tmp_path: Path) -> None:
-    split = session_of(tmp_path / "split", source.read(0), source.read(1))
-    write_masks(split.path, Masks(train=(0,), valid=(1,)))
-    assert read_masks(propagated(split, tmp_path / "new").session.path).valid == (1,)
-
-
-# -- going on ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_same_call_goes_on_where_ctrl_c_stopped_it(source: Session, result: PropagateResult, tmp_path: Path) -> None:
-    def ctrl_c(number: int, found: Propagated | None) -> None:
-        if number == 1:
-            raise KeyboardInterrupt
-
-    out = tmp_path / "new"
-    with pytest.raises(KeyboardInterrupt):
-        propagate(plan_propagation(source, out, CONFIG), ctrl_c)
-    assert len(Session.open(out)) == 2
-    again = propagated(source, out)
-    assert (again.episodes, again.done_now) == (4, 2)
-    for row in source.rows():
-        np.testing.assert_array_equal(again.session.read(row.number).steps["labels"], result.session.read(row.number).steps["labels"])
-
-
-def test_other_settings_or_other_answers_need_a_new_folder(source: Session, tmp_path: Path) -> None:
-    few = session_of(tmp_path / "few", source.read(0))
-    out = tmp_path / "new"
-    propagated(few, out)
-    with pytest.raises(UserError, match="give a new folder"):
-        plan_propagation(few, out, replace(CONFIG, refine=1))
-    few.append(source.read(1))
-    with pytest.raises(UserError, match="give a new folder"):
-        plan_propagation(few, out, CONFIG)
-
-
-def test_the_command_tells_what_it_did(source: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["propagate", source.path, "--out", tmp_path / "new", "--refine", 2, "--json"]
-    assert run("learn", *words) == 0
-    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert summary["answers"] == len(ANSWERED)
-    assert 0 < summary["arrived"] <= summary["accepted"] <= summary["tried"]
-    assert run("learn", *words) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {**summary, "done_now": 0}
-
-
-# -- what is refused ---------------------------------------------------------------------------------------------------
-
-
-def test_a_session_without_answers_is_refused(source: Session, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no answers to propagate; give some: python -m learn dagger"):
-        plan_propagation(session_of(tmp_path / "none", source.read(1)), tmp_path / "new", CONFIG)
-
-
-def test_a_session_in_which_everything_was_answered_is_refused(source: Session, tmp_path: Path) -> None:
-    episode = source.read(0)
-    answered = replace(episode, steps={**episode.steps, "labels": episode.steps["actions"]})
-    with pytest.raises(UserError, match="no state that a policy came to unanswered"):
-        plan_propagation(session_of(tmp_path / "all", answered), tmp_path / "new", CONFIG)
-
-
-@pytest.mark.parametrize("word", [PROPAGATED, LABELLED_BY])
-def test_labels_that_nobody_gave_are_not_propagated(source: Session, tmp_path: Path, word: str) -> None:
-    episode = source.read(0)
-    made = replace(episode, meta=replace(episode.meta, settings={word: {}}))
-    with pytest.raises(UserError, match="has labels that nobody gave"):
-        plan_propagation(session_of(tmp_path / "made", made), tmp_path / "new", CONFIG)
-
-
-def test_a_session_is_not_changed_in_place(source: Session) -> None:
-    with pytest.raises(UserError, match="give a new folder"):
-        plan_propagation(source, source.path, CONFIG)
-
-
-def test_an_environment_that_cannot_be_put_back_is_refused(tmp_path: Path) -> None:
-    ticks = [step(toy_obs(0), np.zeros(2), Source.POLICY, np.ones(2)), step(toy_obs(1), np.zeros(2), Source.POLICY)]
-    session = session_of(tmp_path / "session", toy_episode(ticks, Outcome.FAILURE, "CartPole-v1"))
-    with pytest.raises(UserError, match="CartPole-v1 cannot be put into a recorded state"):
-        propagated(session, tmp_path / "new")
-    assert not (tmp_path / "new").exists()
-
-
-def test_states_that_look_otherwise_when_put_back_are_refused(source: Session, tmp_path: Path) -> None:
-    episode = source.read(0)
-    moved = replace(episode, obs={**episode.obs, "robot0_eef_pos": episode.obs["robot0_eef_pos"] + 0.01})
-    with pytest.raises(UserError, match="episode 0 put back looks otherwise than recorded"):
-        propagated(session_of(tmp_path / "moved", moved), tmp_path / "new")
-
-
-def test_states_of_another_width_are_refused(source: Session, tmp_path: Path) -> None:
-    episode = source.read(0)
-    short = replace(episode, steps={**episode.steps, "sim_state": episode.steps["sim_state"][:, :-1]})
-    with pytest.raises(UserError, match="another version of the environment"):
-        propagated(session_of(tmp_path / "short", short), tmp_path / "new")
-
-
-def test_two_environments_in_one_session_are_refused(source: Session, tmp_path: Path) -> None:
-    episode = source.read(1)
-    other = replace(episode, meta=replace(episode.meta, env_id="PandaLift-v0", uid="other"))
-    with pytest.raises(UserError, match="mixes environments"):
-        plan_propagation(session_of(tmp_path / "mixed", source.read(0), other), tmp_path / "new", CONFIG)
+def arm() -> Iterator[ArmEnv]:
+    env, plant = make_plant("PandaPickPlace-v0", {})
+    assert isinstance(plant, ArmEnv)
+    env.reset(seed=0)
+    yield plant
+    env.close()
+
+
+def of(session: Path, number: int = 0) -> Episode:
+    return Session.open(session).read(number)
+
+
+# -- a demonstration in pieces -------------------------------------------------------------------------------------------
+
+
+def test_a_demonstration_is_cut_where_the_hand_closes_opens_and_goes_elsewhere(arm: ArmEnv, shown: Path) -> None:
+    episode = of(shown)
+    demonstration = demonstration_of(arm, 0, episode)
+    assert demonstration is not None
+    assert len(demonstration) == len(episode)
+    arm.stand_as(np.asarray(episode.steps["sim_state"][0], np.float64))
+    cube, bin_ = arm.data.body("cube").xpos.copy(), arm.data.body("bin").xpos.copy()
+    first, *others = demonstration.pieces
+    assert first.thing.pos_m == pytest.approx(cube, abs=1e-3), "to the cube"
+    assert first.held_m is None
+    assert first.thing.yaw_rad != 0.0
+    assert others[0].thing.pos_m[:2] == pytest.approx(bin_[:2], abs=1e-3), "with it to the bin"
+    assert others[0].held_m is not None
+    assert demonstration.bodies_m.shape == (2, 3)
+    for piece in demonstration.pieces:
+        assert piece.path_m.shape == (len(piece) + 1, 3)
+        behind = piece.behind()
+        assert (behind[0], behind[-1]) == (0.0, 1.0)
+        assert np.all(np.diff(behind) >= 0.0)
+
+
+def test_what_a_policy_did_and_what_failed_is_no_demonstration(arm: ArmEnv, shown: Path) -> None:
+    episode = of(shown)
+    source = np.full(len(episode), Source.SCRIPTED)
+    source[3] = Source.POLICY
+    assert demonstration_of(arm, 0, replace(episode, steps={**episode.steps, "source": source})) is None
+    assert demonstration_of(arm, 0, replace(episode, meta=replace(episode.meta, outcome=Outcome.FAILURE))) is None
+    nothing = np.empty((len(episode) + 1, 0))
+    assert demonstration_of(arm, 0, replace(episode, steps={**episode.steps, "sim_state": nothing})) is None
+
+
+# -- carried over --------------------------------------------------------------------------------------------------------
+
+
+def test_every_scene_that_is_kept_ends_in_success_and_replays_to_the_bit(shown: Path, tmp_path: Path) -> None:
+    assert run("learn", "propagate", shown, "--out", tmp_path / "more", "--scenes", 3, "--workers", 1) == 0
+    session = Session.open(tmp_path / "more")
+    rows = session.rows()
+    assert [row.operator for row in rows] == ["scripted operator", *["propagated"] * 3]
+    assert [row.seed for row in rows[1:]] == list(SCENES)
+    assert {row.success for row in rows} == {True}
+    for row in rows[1:]:
+        episode = session.read(row.number)
+        assert episode.meta.settings["propagated"]["from"] == rows[0].uid
+        assert np.all(episode.steps["source"] == Source.SCRIPTED), "nobody calls it human"
+        assert np.abs(episode.steps["actions"]).max() <= 1.0
+        assert np.all(np.isnan(episode.steps["labels"]))
+    assert run("teleop", "replay", tmp_path / "more", "--verify") == 0
+    assert run("data", "check", tmp_path / "more") == 0
+
+
+def test_the_last_part_of_the_way_is_the_demonstrated_one_seen_from_the_thing(arm: ArmEnv, shown: Path) -> None:
+    demonstration = demonstration_of(arm, 0, of(shown))
+    assert demonstration is not None
+    first = demonstration.pieces[0]
+    carried = Carrier(arm, [demonstration]).carry(FIRST_SCENE, tries=1)
+    assert carried is not None
+    states = np.asarray(carried.steps["sim_state"], np.float64)
+    arm.stand_as(states[0])
+    cube, yaw = arm.data.body("cube").xpos.copy(), arm.data.body("cube").xmat.copy()
+    turn = float(np.arctan2(yaw[3], yaw[0])) - first.thing.yaw_rad
+    closing = int(np.flatnonzero(carried.steps["actions"][:, -1] > 0.0)[0])
+    arm.stand_as(states[closing])
+    there = arm.tcp_target.pos_m - cube
+    cos, sin = np.cos(turn), np.sin(turn)
+    seen = [np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ (place - first.thing.pos_m) for place in first.path_m[-6:]]
+    assert min(float(np.linalg.norm(there - one)) for one in seen) < 2e-3
+
+
+def test_a_demonstration_that_does_not_lead_there_proves_nothing(arm: ArmEnv, shown: Path) -> None:
+    demonstration = demonstration_of(arm, 0, of(shown))
+    assert demonstration is not None
+    open_handed = [
+        replace(piece, actions=np.concatenate([piece.actions[:, :6], -np.ones((len(piece), 1))], 1)) for piece in demonstration.pieces
+    ]
+    carrier = Carrier(arm, [replace(demonstration, pieces=tuple(open_handed))])
+    assert carrier.carry(FIRST_SCENE, tries=3) is None
+    assert carrier.steps > len(demonstration), "it was tried, turned and as it stood"
+
+
+def test_of_several_the_nearest_is_tried_first(arm: ArmEnv, shown: Path, tmp_path: Path) -> None:
+    words = ["record", "--env", "PandaPickPlace-v0", "--session", tmp_path / "two", "--device", "scripted", "--headless", "--episodes", 2]
+    assert run("teleop", *words, "--workers", 1) == 0
+    both = [demonstration_of(arm, number, of(tmp_path / "two", number)) for number in (0, 1)]
+    there = [one for one in both if one is not None]
+    for seed in (0, 1):
+        carried = Carrier(arm, there).carry(seed, tries=1)
+        assert carried is not None
+        assert carried.meta.settings["propagated"]["from"] == there[seed].meta.uid, "its own scene is the nearest"
+
+
+# -- a session of it -----------------------------------------------------------------------------------------------------
+
+
+def bits(session: Session) -> list[bytes]:
+    return [np.asarray(session.read(row.number).steps["sim_state"]).tobytes() for row in session.rows()]
+
+
+def test_more_scenes_later_and_more_processes_give_the_same_to_the_bit(shown: Path, tmp_path: Path) -> None:
+    source = Session.open(shown)
+    first = propagate(source, tmp_path / "later", SCENES[:1])
+    later = propagate(source, tmp_path / "later", SCENES)
+    assert (first.done_now, later.done_now, later.episodes) == (1, 2, 3)
+    at_once = propagate(source, tmp_path / "at-once", SCENES, workers=2)
+    assert later.proven == at_once.proven == tuple(SCENES)
+    assert at_once.unproven == ()
+    assert at_once.steps == first.steps + later.steps > 0
+    assert bits(later.lessons) == bits(at_once.lessons)
+
+
+def test_what_was_undone_goes_with_all_that_followed_from_it(shown: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shown, tmp_path / "session"))
+    words = ["record", "--env", "PandaPickPlace-v0", "--session", copy, "--device", "scripted", "--headless", "--episodes", 1, "--seed", 5]
+    assert run("teleop", *words, "--workers", 1) == 0
+    source = Session.open(copy)
+    before = len(propagate(source, tmp_path / "out", SCENES).lessons)
+    source.trash(0)
+    after = propagate(source, tmp_path / "out", SCENES)
+    left = source.rows()[0].uid
+    froms = [after.lessons.read(row.number).meta.settings.get("propagated", {}).get("from") for row in after.lessons.rows()]
+    assert before == len(after.lessons) + 1
+    assert set(froms) == {None, left}
+    assert sorted(row.seed for row in after.lessons.rows() if row.operator == "propagated") == list(SCENES)
+
+
+def test_what_is_set_aside_for_validation_is_not_carried_over(recorded: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(recorded, tmp_path / "session"))
+    assert run("data", "split", copy, "--valid", 0.34) == 0
+    (valid,) = json.loads((copy / "masks.json").read_text())["valid"]
+    done = propagate(Session.open(copy), tmp_path / "out", SCENES)
+    uid = Session.open(copy).rows()[valid].uid
+    rows = done.lessons.rows()
+    masks = json.loads((done.lessons.path / "masks.json").read_text())
+    assert [rows[number].uid for number in masks["valid"]] == [uid]
+    assert done.demonstrations == 2
+    assert uid not in [done.lessons.read(row.number).meta.settings.get("propagated", {}).get("from") for row in rows]
+
+
+def test_what_was_carried_over_is_not_carried_on(shown: Path, tmp_path: Path) -> None:
+    once = propagate(Session.open(shown), tmp_path / "once", SCENES[:1])
+    twice = propagate(once.lessons, tmp_path / "twice", SCENES)
+    assert twice.demonstrations == 1
+
+
+def test_rounds_learn_from_it_and_it_costs_no_label(copied: Path, tmp_path: Path) -> None:
+    few = ["--rounds", 1, "--episodes", 2, "--labels", 40, "--steps", 5, "--members", 1, "--evaluation-episodes", 1, "--scenes", 1]
+    words = ["dagger", copied, "--gate", "foresight", "--propagate", 2, "--out", tmp_path / "out", "--device", "scripted", "--headless"]
+    assert run("learn", *words, *few) == 0
+    rounds, lessons = read_rounds(tmp_path / "out"), Session.open(tmp_path / "out" / "lessons").rows()
+    carried = {row.seed for row in lessons if row.operator == "propagated"}
+    assert set(SCENES[:2]) <= carried
+    assert carried & set(range(30_000, 40_000)), "scenes of the round in which the policy failed"
+    asked = [row for row in Session.open(copied).rows() if row.dagger_round == 1]
+    assert rounds[1].labels == sum(row.labels for row in asked)
+    assert not {row.seed for row in asked} & carried, "the person is asked where nothing can be carried over"
+
+
+# -- words ---------------------------------------------------------------------------------------------------------------
+
+
+def test_our_tasks_say_where_to_go_and_others_do_not() -> None:
+    for env_id, known in (("PandaLift-v0", True), ("UR5eDetour-v0", True), ("InvertedPendulum-v5", False)):
+        env, plant = make_plant(env_id, {})
+        assert can_propagate(plant) is known
+        env.close()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("more", "said"),
     [
-        {"nearest": 0},
-        {"refine": -1},
-        {"radius": 0.0},
-        {"tolerance": float("inf")},
-        {"least_progress": 1.5},
-        {"apart": 1.0},
-        {"hold": (-1,)},
+        (["--scenes", 0], "--scenes 0: give at least 1"),
+        (["--tries", 0], "--tries 0: give at least 1"),
+        (["--seed", -1], "--seed -1: give 0 or more"),
+        (["--out", "{session}"], "is the session with the demonstrations; give a new folder"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(wrong: dict) -> None:
-    with pytest.raises(UserError, match="give"):
-        PropagateConfig(**wrong)
+def test_a_mistake_is_one_line(shown: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[object], said: str) -> None:
+    given = [str(word).format(session=shown) for word in more]
+    assert run("learn", "propagate", shown, "--out", tmp_path / "out", *given) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
-def test_a_policys_own_states_and_a_persons_answers_are_gathered(source: Session) -> None:
-    answers, visited, _ = gather(source, [0, 1], ())
-    assert answers.at.step.tolist() == list(ANSWERED)
-    assert len(visited) == 60 - len(ANSWERED)
-    assert answers.moved.tolist() == [True] * 3 + [False] * 3 + [True]
+def test_without_a_success_there_is_nothing_to_carry_over(copied: Path, tmp_path: Path) -> None:
+    assert run("data", "tag", copied, "--episodes", "all", "--outcome", "failure") == 0
+    with pytest.raises(NothingToCarryError, match="has no success to carry over; record one"):
+        propagate(Session.open(copied), tmp_path / "out", SCENES)
+    assert not (tmp_path / "out").exists()

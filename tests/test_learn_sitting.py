@@ -14,6 +14,7 @@ from test_teleop_support import Memory
 
 from data.effort import effort_of, efforts_by_round
 from data.errors import UserError
+from data.report.tiles import duration
 from data.schema import Outcome, Phase
 from data.session import Session
 from learn.checkpoint import load_policy
@@ -33,6 +34,7 @@ from teleop.screen import Fact
 ROOT = Path(__file__).parent.parent
 REACH = "PandaReach-v0"
 QUICK = ["--env", REACH, "--device", "scripted", "--headless", "--steps", 150, "--evaluation-episodes", 4, "--workers", 1, "--scenes", 3]
+QUICK += ["--propagate", 0]  # else one demonstration is enough
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ def test_it_begins_with_nothing_and_ends_with_a_policy_the_session_and_a_page(sa
     assert load_policy(sat / "model").fingerprint == load_policy(sat / "model" / "rounds" / str(champion)).fingerprint
     assert effort_of(session).total_s >= 24.0, "it went on until the minutes were over"
     text = (sat / "model" / "sitting.html").read_text(encoding="utf-8")
-    assert f"{effort_of(session).total_s / 60:.1f} minutes of a simulated person" in text
+    assert f"after {duration(effort_of(session).total_s)} of a simulated person" in text
     assert "http" not in text.replace('http-equiv="Content-Security-Policy"', ""), "it asks nothing of the network"
 
 
@@ -153,6 +155,75 @@ def test_a_sitting_that_was_killed_is_gone_on_with(tmp_path: Path, capsys: pytes
     assert findings is None or after.findings[: len(findings.findings)] == findings.findings
     assert run("learn", "dagger", tmp_path / "session", "--out", tmp_path / "model", "--status", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["homeworks"] == len(after.findings)
+
+
+# -- what was shown, carried over ----------------------------------------------------------------------------------------
+
+
+CARRIED = [*QUICK[:5], "--steps", 800, *QUICK[7:-4], "--scenes", 10, "--propagate", 20, "--minutes", 0.3, "--target", 0.9]
+
+
+@pytest.fixture(scope="module")
+def rested(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sitting in which what was shown is carried over to other scenes."""
+    folder = tmp_path_factory.mktemp("rested")
+    assert run("learn", "dagger", folder / "session", "--out", folder / "model", *CARRIED) == 0
+    return folder
+
+
+def test_one_demonstration_is_enough_where_it_can_be_carried_over(rested: Path) -> None:
+    log, session = read_log(rested / "model"), Session.open(rested / "session")
+    assert log is not None
+    assert log.reached
+    assert len(session) == 1, "the person has shown it once, and rested"
+    assert log.rested_s > effort_of(session).total_s
+    lessons = Session.open(rested / "model" / "lessons").rows()
+    assert log.findings[0].propagated == 20
+    assert log.findings[0].episodes == 21
+    assert sum(row.operator == "propagated" for row in lessons) >= 20
+    assert minutes_left(replace(log, reached=False)) == "not known yet", "nothing says what another minute would bring"
+
+
+def test_scenes_in_which_the_policy_fails_are_the_next_that_are_carried_over_to(rested: Path) -> None:
+    log = read_log(rested / "model")
+    assert log is not None
+    failed = log.findings[0].rollouts - log.findings[0].successes
+    assert failed >= log.findings[0].solved > 0, "after 150 minibatches it does fail somewhere"
+    assert {row.seed for row in Session.open(rested / "model" / "lessons").rows()} & set(range(50_000, 60_000))
+    assert log.findings[0].troubles == ()
+
+
+def test_a_sitting_killed_while_it_carries_over_is_gone_on_with(tmp_path: Path) -> None:
+    """As the first policy is learned from: with lessons, and no finding yet."""
+    script = KILLED.replace("from teleop.recorder import Recorder", "from learn.propagate.carrier import Carrier as Recorder")
+    script = script.replace("Recorder.add", "Recorder.carry").replace("def killed(recorder, step):", "def killed(recorder, step, tries):")
+    script = script.replace("    add(recorder, step)\n", "    episode = add(recorder, step, tries)\n").replace("== 150", "== 5")
+    script = script.replace("SIGKILL)\n", "SIGKILL)\n    return episode\n", 1)
+    words = ["dagger", tmp_path / "session", "--out", tmp_path / "model", *CARRIED]
+    killed = subprocess.run([sys.executable, "-c", script, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    half = Session.open(tmp_path / "model" / "lessons").rows()
+    assert len(half) == 5, "what was shown, and four scenes"
+    assert run("learn", *words, "--resume") == 0
+    log, lessons = read_log(tmp_path / "model"), Session.open(tmp_path / "model" / "lessons").rows()
+    assert log is not None
+    assert log.reached
+    assert [row.uid for row in lessons[:5]] == [row.uid for row in half]
+
+
+def test_where_nothing_can_be_carried_over_the_person_shows_the_whole_scene(copied: Path, tmp_path: Path) -> None:
+    """Scenes that no demonstration leads through are the person's, from beginning to end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("learn.propagate.carrier.Carrier.carry", lambda self, seed, tries: None)
+        words = ["learn", "dagger", copied, "--out", tmp_path / "model", *CARRIED[2:], "--env", "PandaLift-v0"]
+        before = effort_of(Session.open(copied)).total_s / 60
+        assert run(*words, "--minutes", before + 0.05) == 0
+    session = Session.open(copied)
+    helped = [row for row in session.rows() if row.dagger_round >= 1]
+    assert helped
+    for row in helped:
+        assert np.all(session.read(row.number).steps["phase"] == Phase.HUMAN)
+        assert row.success, "it was not cut short"
 
 
 def test_from_failures_alone_nothing_is_learned(copied: Path, tmp_path: Path) -> None:
@@ -250,7 +321,7 @@ def test_the_window_says_how_good_it_is_what_it_cost_and_what_is_left() -> None:
     later = {fact.label: fact for fact in panel(log, 6.3, minutes_left(log), 3, "")}
     assert later["success"] == Fact("success", "80 % of 20", 0.8, 0.95)
     assert later["to go"].value == f"{minutes_left(log)} min"
-    assert (later["your time"].value, later["scenes to show it"].value) == ("6.3 min", "3")
+    assert (later["your time"].value, later["scenes to show it"].value) == ("6 min 18 s", "3")
     assert "now" not in later
     assert standing(replace(log, successes=97, rollouts=100))[0].value == "97 % of 100", "in the end what it was judged by"
 

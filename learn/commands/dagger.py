@@ -109,6 +109,7 @@ class Dagger:
             target=TARGET if self.target is None else self.target,
             scenes=self.config.scenes,
             most_minutes=self.minutes,
+            propagate=SittingConfig.propagate if self.config.propagate is None else self.config.propagate,
             evaluation_episodes=self.config.evaluation_episodes,
             evaluation_seed=self.config.evaluation_seed,
             workers=self.config.workers,
@@ -167,7 +168,7 @@ def _env_of(session: Session | None, wished: str) -> tuple[str, Mapping[str, Any
 
 def _check_not_of_rounds(config: DaggerConfig) -> None:
     """Refuse what means nothing in one sitting: there the simulator says when to ask, and it goes on until the target."""
-    usual, also = DaggerConfig(), ("scenes", "evaluation_episodes", "evaluation_seed", "workers", "train")
+    usual, also = DaggerConfig(), ("propagate", "scenes", "evaluation_episodes", "evaluation_seed", "workers", "train")
     given = [field.name for field in fields(config) if field.name not in also and getattr(config, field.name) != getattr(usual, field.name)]
     if given:
         words = one_of(f"--{name.replace('_', '-')}" for name in given)

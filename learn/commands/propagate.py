@@ -1,6 +1,5 @@
 """`python -m learn propagate`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -8,51 +7,48 @@ from typing import Annotated
 import tyro
 
 from data.cli import SESSION, print_json, progress_bar
+from data.cores import core_count
+from data.errors import UserError
 from data.session import Session
-from learn.propagate import PropagateConfig, Propagated, PropagateResult, plan_propagation, propagate
+from learn.propagate.propagation import FIRST_SCENE, TRIES, propagate
 
 
 @dataclass(frozen=True)
 class Propagate:
-    """Carry answers over to near states that a policy came to, and keep as labels those that the simulator proves."""
+    """Carry demonstrations over to new scenes, and keep what the simulator proves to succeed: more to learn from, for no more minutes."""
 
     session: tyro.conf.Positional[SESSION]
-    """a session in which a policy drove and was answered; it stays as it is"""
+    """a session with successes; it stays as it is"""
     out: Annotated[Path, tyro.conf.arg(metavar="NEW_SESSION")]
-    """the same episodes with more labels, to train from; the same command goes on where Ctrl-C stopped it"""
+    """the same episodes and the new ones, to train from; the same command goes on where Ctrl-C stopped it, also with more demonstrations"""
+    scenes: int = 100
+    """new scenes, of the seeds from --seed on"""
+    tries: int = TRIES
+    """demonstrations that are tried in a scene, the nearest first"""
+    seed: int = FIRST_SCENE
+    """of the first new scene"""
+    workers: int = field(default_factory=core_count)
+    """processes; the episodes are the same for any number"""
     json: bool = False
     """the last line of output is one JSON object"""
-    config: Annotated[PropagateConfig, tyro.conf.arg(name="")] = field(default_factory=PropagateConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("scenes", "tries", "workers"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name} {getattr(self, name)}: give at least 1")
+        if self.seed < 0:
+            raise UserError(f"--seed {self.seed}: give 0 or more")
 
     def run(self) -> int:
-        plan = plan_propagation(Session.open(self.session), self.out, self.config)
-        done: list[Propagated | None] = []
-        with progress_bar("propagating", len(plan.missing)) as advance:
-
-            def on_episode(number: int, found: Propagated | None) -> None:
-                done.append(found)
-                kept = [one for one in done if one is not None]
-                tried, accepted = sum(len(one.step) for one in kept), sum(int(one.accepted.sum()) for one in kept)
-                advance(len(done), f"{accepted} of {tried} proven")
-
-            result = propagate(plan, on_episode)
-        for line in propagate_lines(result, self.config):
-            print(line)
-        if self.json:
-            print_json(result.summary())
-        return 0
-
-
-def propagate_lines(result: PropagateResult, config: PropagateConfig) -> Iterator[str]:
-    """What propagation gave."""
-    yield (
-        f"{result.session.path}: {result.answers} answers became {result.answers + result.accepted} labels in {result.episodes} episodes, "
-        f"{result.done_now} of them done now; proven in {result.accepted} of {result.tried} trials, {result.visited} states looked at"
-    )
-    if result.residual is not None:
-        median, high, worst = result.residual
-        yield (
-            f"{result.arrived} lead where the answer leads (within {config.tolerance}), the others towards it; "
-            f"residual in typical one-step changes: median {median:.4f}, 90 % within {high:.4f}, worst {worst:.3g}"
+        session = Session.open(self.session)
+        with progress_bar("propagating", self.scenes) as advance:
+            seeds = range(self.seed, self.seed + self.scenes)
+            done = propagate(session, self.out, seeds, self.tries, self.workers, lambda done, proven: advance(done, f"{proven} proven"))
+        print(
+            f"{self.out}: {done.demonstrations} demonstrations carried over to {len(done.proven)} of {self.scenes} new scenes, "
+            f"{done.done_now} tried now; each one was driven to success in the simulator"
         )
-    yield f"next: python -m learn train {result.session.path} --policy bc --out DIR"
+        print(f"next: python -m learn train {self.out} --policy bc --out DIR")
+        if self.json:
+            print_json(done.summary())
+        return 0

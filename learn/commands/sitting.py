@@ -11,6 +11,7 @@ from rich.progress import Progress
 from data.cli import print_json
 from data.effort import Effort, efforts_by_round
 from data.errors import UserError
+from data.report.tiles import duration
 from data.session import Session
 from learn.sitting.log import HEADING, SittingLog, finding_line, log_lines, read_log
 from learn.sitting.page import PAGE_NAME, person_of, write_page
@@ -34,7 +35,7 @@ def sit(path: Path, cockpit_config: CockpitConfig, config: SittingConfig, out: P
             if log.judged is not None:
                 effort = _conclude(session, log, out)
                 if cockpit.screen.is_seen:
-                    words = f"{_rate(log)} after {effort.total_s / 60:.1f} minutes. All about it: {out / PAGE_NAME}"
+                    words = f"{_rate(log)} after {duration(effort.total_s)} of your time. All about it: {out / PAGE_NAME}"
                     cockpit.part(words, standing(log))
     if log.judged is None:  # who quits does not wait for that before the window
         effort = _conclude(session, log, out)
@@ -69,7 +70,7 @@ def sitting_status(out: Path, *, json: bool) -> int:
 
 
 def _verdict(log: SittingLog, effort: Effort, person: str) -> str:
-    took = f"{effort.total_s / 60:.1f} minutes of {person}'s time ({effort.driving_s / 60:.1f} driving)"
+    took = f"{duration(effort.total_s)} of {person}'s time ({duration(effort.driving_s)} driving)"
     if log.judged is None:
         low, high = log.findings[-1].interval
         return f"not at {100 * log.target:g} % yet: {100 * low:.0f} … {100 * high:.0f} % after {took}; the same command goes on"

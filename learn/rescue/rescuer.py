@@ -31,6 +31,8 @@ class Rescuer:
         gate.begin()
 
         def is_enough(loop: Loop) -> bool:
+            if trouble.whole:
+                return False
             left = loop.config.max_ticks - len(loop.recorder.states)
             return gate.agrees and self.oracle.knows_success(loop.plant.sim_state(), loop.obs, trouble.seed, left)
 

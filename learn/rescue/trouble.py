@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from data.session import Session
 from learn.futures.future import Futures, Vector
 from learn.futures.turning_point import SearchConfig, turning_point_of
 from learn.policies import Policy
+from learn.propagate.propagation import carried_over
 
 SEARCH = SearchConfig(rolls=1, allowance_steps=40, stride=8, shake=0.1)
 """Rough: a person drives on from there in any case, and every future costs the time of an episode."""
 LONGER_THAN_SHOWN = 1.5  # a policy that takes longer than this times the longest demonstration does not get on
 FEWEST_STEPS = 60
+ENOUGH_FAILURES = 4  # times what is wanted of a person, where most need none
 FIRST_SCOUT_SEED, MOST_SCOUTED = 30_000, 200  # apart from all that demonstrates, chooses and judges
 
 
@@ -23,12 +26,14 @@ FIRST_SCOUT_SEED, MOST_SCOUTED = 30_000, 200  # apart from all that demonstrates
 class Trouble:
     """The scene of `reset(seed=seed)`; from the state before `step` (`sim_state` (S,)) on the policy does not recover.
 
-    Step 0, without a state: it never would have, from the beginning on.
+    Step 0, without a state: it never would have, from the beginning on. `whole`: shown to its end it can be carried over to
+    other scenes, which no part of it can.
     """
 
     seed: int
     step: int = 0
     sim_state: Vector | None = None
+    whole: bool = False
 
 
 class Scout:
@@ -42,6 +47,11 @@ class Scout:
     @property
     def failures(self) -> int:
         return self.rollouts - self.successes
+
+    @property
+    def failed(self) -> list[int]:
+        """The scenes in which it failed, in the order they were tried."""
+        return list(self._failed)
 
     def tries(self, seeds: Sequence[int]) -> list[bool]:
         """Whether it succeeds in each of these scenes."""
@@ -72,13 +82,25 @@ class Scout:
         return Trouble(seed, found.step, np.asarray(states[found.step]))
 
 
-def find_troubles(policy: Policy, session: Session, env_id: str, env_kwargs: Mapping[str, Any], number: int, most: int) -> list[Trouble]:
-    """For round `number` at most so many, found in the first scenes of its own in which the policy fails."""
+def find_troubles(
+    policy: Policy, session: Session, env_id: str, env_kwargs: Mapping[str, Any], number: int, most: int, lessons: Path | None = None
+) -> list[Trouble]:
+    """For round `number` at most so many, found in the first scenes of its own in which the policy fails.
+
+    With `lessons`, a folder, what was shown is carried over to those scenes and kept there; the others are the troubles.
+    """
     with closing(Futures(policy, env_id, env_kwargs)) as futures:
         scout, first = Scout(policy, futures, most_steps_of(session)), FIRST_SCOUT_SEED + MOST_SCOUTED * number
-        while scout.rollouts < MOST_SCOUTED and scout.failures < most:
-            scout.tries([first + scout.rollouts])
-        return scout.troubles(most)
+        solved, before, enough = set[int](), -1, ENOUGH_FAILURES * most if lessons else most
+        while before < len(solved):
+            before = len(solved)
+            while scout.rollouts < MOST_SCOUTED and scout.failures < min(enough, most + len(solved)):
+                scout.tries([first + scout.rollouts])
+            carried = carried_over(session, lessons, scout.failed)
+            solved = set() if carried is None else set(carried.proven)
+        if lessons is None:
+            return scout.troubles(most)
+        return [Trouble(seed, whole=True) for seed in scout.failed if seed not in solved][:most]
 
 
 def most_steps_of(session: Session) -> int:

@@ -13,6 +13,7 @@ from learn.background import train_or_go_on
 from learn.checkpoint import load_policy
 from learn.futures.future import Futures
 from learn.promotion import SCENES, Verdict, first_scene, held_against
+from learn.propagate.propagation import FIRST_SCENE, Propagated, carried_over
 from learn.rescue.trouble import Scout, Trouble, most_steps_of
 from learn.sitting.belief import belief
 from learn.train import TrainConfig
@@ -30,7 +31,8 @@ class Findings:
 
     `successes` of `rollouts` scenes that nobody has learned from are those of the policy that drives from now on, `champion`; with
     `sure`, the belief that it has reached the target. `troubles` are where it needs help. `minibatches` and `steps` are the work.
-    `looked_again`: in as many scenes as it takes to be sure of one or the other.
+    `looked_again`: in as many scenes as it takes to be sure of one or the other. `propagated`: so many of the `episodes` nobody
+    drove, what was shown was carried over; `solved`: in so many scenes in which the policy fails it could be.
     """
 
     number: int
@@ -47,6 +49,8 @@ class Findings:
     minibatches: int
     steps: int
     looked_again: bool = False
+    propagated: int = 0
+    solved: int = 0
 
     @property
     def success_rate(self) -> float:
@@ -69,7 +73,11 @@ class Findings:
 
 @dataclass(frozen=True)
 class Homework:
-    """Learn policy `number` from the session as it is, hold it against the policy in `old` (number `against`), try out the winner."""
+    """Learn policy `number` from the session as it is, hold it against the policy in `old` (number `against`), try out the winner.
+
+    With `lessons`, a folder, what was shown is carried over to other scenes and learned from there: to `propagate` of them in the first
+    homework, half as many more in each that follows, and to those in which the winner fails. The person is wanted where that cannot be.
+    """
 
     number: int
     session: Path
@@ -81,6 +89,8 @@ class Homework:
     old: Path | None = None
     against: int | None = None
     scenes: int = SCENES
+    lessons: Path | None = None
+    propagate: int = 0
 
     def alone(self) -> "Homework":
         return self
@@ -88,7 +98,9 @@ class Homework:
     def do(self) -> Findings:
         session = Session.at(self.session)
         minutes, most_steps = effort_of(session).total_s / 60.0, most_steps_of(session)
-        result = train_or_go_on(session, self._training(session), self.out)
+        carried = carried_over(session, self.lessons, self._scenes())
+        lessons = session if carried is None else carried.lessons
+        result = train_or_go_on(lessons, self._training(lessons), self.out)
         old = None if self.old is None else load_policy(self.old).policy
         with closing(Futures(result.policy, self.env_id, self.env_kwargs)) as futures:
             mine = Scout(result.policy, futures, most_steps)
@@ -97,7 +109,7 @@ class Homework:
             winner = mine if theirs is None or verdict.promoted else theirs
             while winner.failures < MOST_TROUBLES and winner.rollouts < FIRST_LOOKS * self.scenes:
                 winner.tries(_next_scenes(self.number, winner.rollouts, self.scenes))
-            troubles = winner.troubles(MOST_TROUBLES)
+            troubles, solved = _troubles(winner, session, self.lessons)
         return Findings(
             number=self.number,
             out=self.out,
@@ -108,11 +120,17 @@ class Homework:
             successes=winner.successes,
             rollouts=winner.rollouts,
             sure=belief(winner.successes, winner.rollouts, self.target),
-            troubles=tuple(troubles),
+            troubles=troubles,
             fingerprint=load_policy(self.out).fingerprint,
             minibatches=result.steps,
-            steps=mine.steps + (0 if theirs is None else theirs.steps),
+            steps=sum(each.steps for each in (mine, theirs, carried, solved) if each is not None),
+            propagated=0 if carried is None else carried.episodes,
+            solved=0 if solved is None else len(solved.proven),
         )
+
+    def _scenes(self) -> range:
+        """Into which what was shown is carried over before anything is learned."""
+        return range(FIRST_SCENE, FIRST_SCENE + self.propagate + self.propagate * self.number // 2)
 
     def _training(self, session: Session) -> TrainConfig:
         """Everything is learned from: rollouts judge, not losses. From few episodes not for long: the next are on their way."""
@@ -134,6 +152,7 @@ class SecondLook:
     env_kwargs: Mapping[str, Any]
     target: float
     scenes: int = SCENES
+    lessons: Path | None = None
 
     def alone(self) -> "SecondLook":
         return self
@@ -147,17 +166,26 @@ class SecondLook:
                 successes += sum(scout.tries(_next_scenes(found.number, rollouts, self.scenes)))
                 rollouts += self.scenes
                 sure = belief(successes, rollouts, self.target)
-            troubles = () if sure >= SURE else (*found.troubles, *scout.troubles(MOST_TROUBLES))
+            more, solved = ((), None) if sure >= SURE else _troubles(scout, Session.at(self.session), self.lessons)
         return replace(
             found,
             successes=successes,
             rollouts=rollouts,
             sure=sure,
-            troubles=troubles,
+            troubles=() if sure >= SURE else (*found.troubles, *more),
             minibatches=0,
-            steps=scout.steps,
+            steps=scout.steps + (0 if solved is None else solved.steps),
             looked_again=True,
+            solved=found.solved + (0 if solved is None else len(solved.proven)),
         )
+
+
+def _troubles(scout: Scout, session: Session, lessons: Path | None) -> tuple[tuple[Trouble, ...], Propagated | None]:
+    """Where the person is wanted: in scenes that were failed in, those into which nothing that was shown can be carried over."""
+    solved = carried_over(session, lessons, scout.failed)
+    if solved is None:
+        return tuple(scout.troubles(MOST_TROUBLES)), None
+    return tuple(Trouble(seed, whole=True) for seed in solved.unproven[:MOST_TROUBLES]), solved
 
 
 def _next_scenes(number: int, rollouts: int, scenes: int) -> range:

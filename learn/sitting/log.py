@@ -9,6 +9,7 @@ from typing import Any
 from data.errors import UserError
 from data.files import replace_file
 from data.intervals import wilson
+from data.report.tiles import duration
 from learn.curve import Curve, Point, fit_curve
 from learn.promotion import Verdict
 from learn.sitting.homework import Findings
@@ -86,7 +87,7 @@ def write_log(out: Path, log: SittingLog) -> None:
     replace_file(out / LOG_NAME, (json.dumps(record, indent=1) + "\n").encode())
 
 
-HEADING = "policy  episodes  minutes  success  95 % interval        about so many minutes more"
+HEADING = "policy  episodes   your time  success  95 % interval        about so many minutes more"
 
 
 def log_lines(log: SittingLog) -> Iterator[str]:
@@ -102,7 +103,7 @@ def finding_line(log: SittingLog) -> str:
     low, high = f.interval
     interval = f"{100 * low:3.0f} … {100 * high:3.0f} % (n = {f.rollouts})"
     kept = "" if f.verdict.promoted else f", not promoted, policy {f.champion} stays"
-    counts = f"{f.number:6d}  {f.episodes:8d}  {f.minutes:7.1f}  {100 * f.success_rate:5.0f} %  {interval:24s}"
+    counts = f"{f.number:6d}  {f.episodes:8d}  {duration(60.0 * f.minutes):>10s}  {100 * f.success_rate:5.0f} %  {interval:24s}"
     return f"{counts}  {minutes_left(log)}{kept}"
 
 
@@ -110,8 +111,8 @@ def minutes_left(log: SittingLog) -> str:
     """What is foreseen until the target, in words."""
     if log.reached:
         return "none"
-    if not any(f.successes for f in log.findings):
-        return UNKNOWN
+    if not any(f.successes for f in log.findings) or len({f.minutes for f in log.findings}) < 2:
+        return UNKNOWN  # what has grown by itself says nothing of minutes
     forecast = log.curve.minutes_to(log.target)
     if forecast is None:
         return UNKNOWN

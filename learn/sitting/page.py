@@ -62,6 +62,8 @@ def page(session: Session, log: SittingLog, efforts: Mapping[int, Effort]) -> st
 
 
 METHODS = (
+    "Carried over: what was shown, moved with the things it went for into another scene, and kept where the simulator shows that "
+    "it ends in success there. The person is asked in scenes in which the policy fails and nothing that was shown can be carried over.",
     "Let off early: an episode ends where person and policy agree and a rollout from there succeeds.",
     "Minutes are those of driving, of deciding what to answer and of watching the policy drive, takes that were undone included; "
     "not those between two episodes, nor those in which only the computer worked.",
@@ -80,12 +82,12 @@ def person_of(session: Session) -> str:
 
 
 def _header(session: Session, log: SittingLog, effort: Effort) -> Html:
-    minutes = effort.total_s / 60.0
+    took = duration(effort.total_s)
     if log.judged is None:
-        title = f"Not at {100 * log.target:g} % yet, after {minutes:.1f} minutes of {person_of(session)}"
+        title = f"Not at {100 * log.target:g} % yet, after {took} of {person_of(session)}"
     else:
         (successes, rollouts), _ = log.judged
-        title = f"{100 * successes / rollouts:.0f} % after {minutes:.1f} minutes of {person_of(session)}"
+        title = f"{100 * successes / rollouts:.0f} % after {took} of {person_of(session)}"
     who = ", ".join(sorted({row.operator for row in session.rows()}))
     facts = f"{log.env} · {log.policy} · target {100 * log.target:g} % · {who}"
     return tag("header", tag("p", "One sitting", class_="kicker"), tag("h1", title), tag("p", facts))
@@ -105,11 +107,12 @@ def _tiles(session: Session, log: SittingLog, effort: Effort) -> Html:
     promoted = sum(f.verdict.promoted for f in log.findings)
     found = [
         tile(name, f"{100 * successes / rollouts:.0f}", "%", f"{100 * low:.0f} … {100 * high:.0f} %, {of}"),
-        tile("Time in all", f"{effort.total_s / 60:.1f}", "min", ends),
-        tile("Hands on", f"{effort.hands_on_s / 60:.1f}", "min", f"{effort.interventions} interventions"),
-        tile("Watching", f"{effort.watching_s / 60:.1f}", "min", "while the policy drove"),
-        tile("Resting", f"{log.rested_s / 60:.1f}", "min", "while only the computer worked"),
+        tile("Time in all", duration(effort.total_s), "", ends),
+        tile("Hands on", duration(effort.hands_on_s), "", f"{effort.interventions} interventions"),
+        tile("Watching", duration(effort.watching_s), "", "while the policy drove"),
+        tile("Resting", duration(log.rested_s), "", "while only the computer worked"),
         tile("Episodes", str(effort.episodes), "", f"{effort.successes} to success, {let_off} let off early"),
+        *([tile("Carried over", str(last.propagated), "scenes", "what was shown, proven in the simulator")] if last.propagated else []),
         tile("Policies learned", str(len(log.findings)), "", f"{promoted} promoted"),
     ]
     return tag("dl", *found, class_="tiles")
@@ -144,8 +147,8 @@ def _curve(log: SittingLog, frame: Frame) -> Html:
 
 
 def _table(log: SittingLog) -> Html:
-    names = ("policy", "episodes", "minutes", "success", "95 % interval", "scenes", "against the old one", "then")
-    heads = [tag("th", name, class_="n" if k < 6 else None) for k, name in enumerate(names)]
+    names = ("policy", "episodes", "carried over", "your time", "success", "95 % interval", "scenes", "against the old one", "then")
+    heads = [tag("th", name, class_="n" if k < 7 else None) for k, name in enumerate(names)]
     rows = []
     for f in log.findings:
         low, high = f.interval
@@ -153,7 +156,8 @@ def _table(log: SittingLog) -> Html:
         against = "" if verdict.old_successes is None else f"{verdict.successes} to {verdict.old_successes} of {verdict.episodes}"
         numbers = (
             str(f.number),
-            str(f.episodes),
+            str(f.episodes - f.propagated),
+            str(f.propagated),
             duration(60.0 * f.minutes),
             f"{100 * f.success_rate:.0f} %",
             f"{100 * low:.0f} … {100 * high:.0f} %",

@@ -1,5 +1,6 @@
 """Panel: how a sitting goes, as the window shows it."""
 
+from data.report.tiles import duration
 from learn.sitting.log import UNKNOWN, SittingLog
 from teleop.screen import Fact
 
@@ -24,7 +25,7 @@ def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str) ->
     meanwhile.
     """
     to_go = left if left == UNKNOWN else f"{left} min"
-    facts = [*standing(log), Fact("your time", f"{minutes:.1f} min"), Fact("to go", to_go)]
+    facts = [*standing(log), Fact("your time", duration(60.0 * minutes)), Fact("to go", to_go)]
     if log.findings:
         facts.append(Fact("scenes to show it", str(scenes)))
     if work:

@@ -18,9 +18,10 @@ from learn.futures.future import check_restorable
 from learn.futures.seer import GhostSeer
 from learn.gates.foresight import ForesightGate
 from learn.promotion import SCENES, append_verdict
+from learn.propagate.propagation import can_propagate
 from learn.rescue.rescuer import Rescuer
 from learn.rescue.trouble import Trouble
-from learn.rounds import driver_of, publish, round_dir
+from learn.rounds import LESSONS_NAME, driver_of, publish, round_dir
 from learn.sitting.homework import Findings, Homework, SecondLook
 from learn.sitting.log import SittingLog, minutes_left, read_log, write_log
 from learn.sitting.panel import panel, standing
@@ -33,6 +34,7 @@ from teleop.screen import Fact
 from teleop.tally import Tally
 
 CHUNK, STEPS = 8, 2000
+MOST_ALONE = 3  # policies in a row without another episode of the person
 Waiting = Callable[[str], AbstractContextManager[None]]
 
 
@@ -47,6 +49,8 @@ class SittingConfig:
     scenes: int = SCENES
     """in which a new policy is held against the old one, and looked at again up to ten times as many"""
     most_minutes: float | None = None
+    propagate: int = 60
+    """scenes into which what was shown is carried over before the first policy, where the environment can; 0: none"""
     evaluation_episodes: int = 100
     evaluation_seed: int = FIRST_EVALUATION_SEED
     workers: int = field(default_factory=core_count)
@@ -58,6 +62,8 @@ class SittingConfig:
         for name in ("evaluation_episodes", "workers", "scenes"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
+        if self.propagate < 0:
+            raise UserError(f"--propagate {self.propagate}: give a number of scenes, 0 for none")
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,10 @@ class Watchers:
 def run_sitting(session: Session, cockpit: Cockpit, config: SittingConfig, out: Path, watchers: Watchers | None = None) -> SittingLog:
     """The person drives, and behind them the policy learns after every episode and tries itself out in scenes of its own.
 
-    Where it fails the person is asked: next comes a scene in which it did, from where it went wrong, until both agree and the
-    simulator shows that the policy gets there from here. So they do less the better it is. It ends when rollouts make it
+    What they showed is carried over to other scenes (`learn.propagate`), and learned from there. Where the policy fails all the
+    same and nothing that was shown can be carried over, the person is asked for the whole of it. In an environment where nothing
+    can be carried over they are asked from where it went wrong, until both agree and the simulator shows that the policy gets
+    there from here. So they do less the better it is. It ends when rollouts make it
     `SURE` that the target is reached, or when the person quits; the same call goes on. `out` holds the promoted policy,
     `out/rounds/<n>` each one, `out/sitting.json` the log, `out/promotions.jsonl` who took whose place.
     """
@@ -111,6 +119,8 @@ class _Sitting:
         self.facts: tuple[Fact, ...] = ()
         self.looks_again, self.now_s = False, cockpit.clock.now_s()
         self.loop: Loop | None = None
+        self.lessons = out / LESSONS_NAME if config.propagate and can_propagate(cockpit.plant) else None
+        self.alone = 0
         if self.log.champion is not None:
             self._take_up(self.log.champion)
 
@@ -153,8 +163,9 @@ class _Sitting:
         return self.facts
 
     def _set_work(self) -> None:
-        """A second look at what may be good enough already; homework as soon as there is another episode; else, where nothing is
-        known that the person could show, a second look for that.
+        """A second look at what may be good enough already; homework as soon as there is another episode, or where what was shown could
+        be carried over into scenes in which the policy failed; else, where nothing is known that the person could show, a second
+        look for that.
         """
         if self.learner.busy or self.log.reached:
             return
@@ -163,14 +174,17 @@ class _Sitting:
         if not looked and found is not None and found.success_rate >= self.config.target:
             self._look_again(found)
         elif there > self.learned_from and self._teaches():
-            self.learned_from = there
+            self.learned_from, self.alone = there, 0
+            self.learner.submit(self._homework())
+        elif found is not None and found.solved and not self.troubles and self.alone < MOST_ALONE:
+            self.alone += 1
             self.learner.submit(self._homework())
         elif not looked and found is not None and not self.troubles:
             self._look_again(found)
 
     def _look_again(self, found: Findings) -> None:
         found = replace(found, out=round_dir(self.out, found.number), troubles=tuple(self.troubles))
-        about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes)
+        about = (self.session.path, self.env_id, self.env_kwargs, self.config.target, self.config.scenes, self.lessons)
         self.looks_again = True
         self.learner.submit(SecondLook(found, round_dir(self.out, found.champion), *about))
 
@@ -195,7 +209,7 @@ class _Sitting:
         folder = round_dir(self.out, number)
         config = self.config
         about = (self.session.path, config.train, folder, self.env_id, self.env_kwargs, config.target)
-        return Homework(number, *about, old, champion, config.scenes)
+        return Homework(number, *about, old, champion, config.scenes, self.lessons, config.propagate)
 
     def _conclude(self, found: Findings) -> None:
         self.looks_again = False
@@ -241,15 +255,20 @@ class _Sitting:
     # -- driving -------------------------------------------------------------------------------------------------------
 
     def _next_seat(self) -> Seat:
-        """Where the policy is known to fail, the person. Else the policy tries itself out alone, as often as the evidence for it
-        allows, and the person rests; the other times they show a new scene.
+        """Where the policy is known to fail, the person. Else, where what was shown can be carried over, they rest until that is done.
+        Elsewhere the policy tries itself out alone, as often as the evidence for it allows, and the person rests; the other times they
+        show a new scene.
         """
         self._listen()
         self._set_work()
-        if self.policy is None:
-            return Seat(words="show the policy how it is done; it learns while you drive")
         if self.troubles:
             return self._rescue(self.troubles.popleft())
+        if self.lessons is not None and self._rests():
+            return Seat(
+                words="you may rest: what you showed is tried in other scenes, and it calls you where that is not enough", rests=self._rests
+            )
+        if self.policy is None:
+            return Seat(words="show the policy how it is done; it learns while you drive")
         self.credit += self.log.evidence
         if self.credit < 1.0:
             return Seat(words="a new scene: show it once more")

@@ -1,0 +1,217 @@
+"""Propagation: a session to learn from, made of another: what was shown, and what follows from it in other scenes."""
+
+import atexit
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from data.catalog import Row
+from data.cores import worker_pool
+from data.episode import Episode
+from data.errors import UserError, one_of
+from data.masks import read_masks, write_masks
+from data.merge import carry_out, plan_merge
+from data.session import Session
+from learn.propagate.carrier import PROPAGATED, Carrier
+from learn.propagate.demonstration import Demonstration, demonstration_of
+from teleop.envs import make_plant
+from teleop.envs.arm import ArmEnv
+from teleop.envs.plant import Plant
+
+
+class NothingToCarryError(UserError):
+    """There is no demonstration that could be carried over."""
+
+
+FIRST_SCENE = 20_000  # apart from all that demonstrates, is looked for, chooses and judges
+TRIES = 4
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """What is in the session `lessons` now. `proven` and `unproven` are the scenes (seeds) that were asked for, by whether an episode
+    of them ends in success; `done_now` of them were tried in this call, with `steps` of the simulator. `episodes` that were carried
+    over there are in all.
+    """
+
+    lessons: Session
+    demonstrations: int
+    proven: tuple[int, ...]
+    unproven: tuple[int, ...]
+    done_now: int
+    steps: int
+    episodes: int
+
+    def summary(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        counts = {"scenes": len(self.proven) + len(self.unproven), "proven": len(self.proven), "done_now": self.done_now}
+        return {"session": str(self.lessons.path), "demonstrations": self.demonstrations, **counts, "steps": self.steps}
+
+
+OnScene = Callable[[int, int], None]
+"""How many scenes are done, in how many of them it was proven."""
+
+
+def propagate(
+    source: Session, out: Path, scenes: Sequence[int], tries: int = TRIES, workers: int = 1, on_scene: OnScene = lambda done, proven: None
+) -> Propagated:
+    """Bring the session `out` up to date with `source`, and carry its demonstrations over into the scenes of these seeds.
+
+    A demonstration is a success without a policy at the wheel, that `data split` has not set aside for validation. What
+    follows from it are episodes of their own with the operator "propagated"; scenes that have one are passed over, so
+    that a call that was broken off, or a later one with more demonstrations or scenes, goes on. Raises NothingToCarryError where
+    there is nothing to carry over, UserError where the environment's task does not say where the operator has to go.
+    """
+    if out.resolve() == source.path.resolve():
+        raise UserError(f"--out {out} is the session with the demonstrations; give a new folder")
+    env = source.env_of()
+    demonstrations = _Demonstrations(source.path, env.env_id, dict(env.env_kwargs), tries)
+    number = len(demonstrations.there())
+    lessons = Session.create(out)
+    with lessons.claim():
+        _bring_up_to_date(lessons, source)
+        there = {row.seed for row in lessons.rows() if row.operator == PROPAGATED}
+        missing, proven, steps = [seed for seed in scenes if seed not in there], set(scenes) & there, 0
+        for done, (seed, episode, cost) in enumerate(_carried(demonstrations, missing, min(workers, len(missing))), 1):
+            steps += cost
+            if episode is not None:
+                lessons.append(episode)
+                proven.add(seed)
+            on_scene(done, len(proven))
+    unproven = tuple(seed for seed in scenes if seed not in proven)
+    episodes = sum(row.operator == PROPAGATED for row in lessons.rows())
+    return Propagated(lessons, number, tuple(sorted(proven)), unproven, len(missing), steps, episodes)
+
+
+def carried_over(source: Session, lessons: Path | None, scenes: Sequence[int]) -> Propagated | None:
+    """`propagate` in this process, into the session `lessons`; None without one, or where there is nothing to carry over yet."""
+    if lessons is None:
+        return None
+    try:
+        return propagate(source, lessons, scenes)
+    except NothingToCarryError:
+        return None
+
+
+def can_propagate(plant: Plant) -> bool:
+    """Whether it is one of our arms at a task that says where the operator has to go next."""
+    return isinstance(plant, ArmEnv) and type(plant).target_pos_m is not ArmEnv.target_pos_m
+
+
+# -- the session that is learned from -----------------------------------------------------------------------------------
+
+
+def _bring_up_to_date(lessons: Session, source: Session) -> None:
+    """Every episode of `source`, none that is there no longer, nor what followed from it; its split."""
+    held = {row.uid: row.number for row in source.rows()}
+    gone = {row.origin for row in lessons.rows() if row.operator != PROPAGATED and row.uid not in held}
+    lessons.trash(*(row.number for row in lessons.rows() if row.origin in gone))
+    carry_out(lessons, plan_merge(lessons, [source]), lambda done, words: None)
+    masks = read_masks(source.path)
+    if masks.named():
+        numbers = {held[row.uid]: row.number for row in lessons.rows() if row.uid in held}
+        train, valid = (tuple(numbers[n] for n in half if n in numbers) for half in (masks.train, masks.valid))
+        write_masks(lessons.path, replace(masks, train=train, valid=valid))
+        lessons.tidy_listing()
+
+
+# -- carrying over ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Demonstrations:
+    """Where they are, for every process to read them for itself."""
+
+    session: Path
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    tries: int
+
+    def there(self) -> list[Row]:
+        """The rows of what may be carried over; raises UserError where there is none."""
+        source = Session.at(self.session)
+        held_out = set(read_masks(self.session).valid)
+        rows = [row for row in source.rows() if row.success and row.operator != PROPAGATED and row.number not in held_out]
+        if not rows:
+            raise NothingToCarryError(
+                f"{self.session} has no success to carry over; record one: python -m teleop record --env {self.env_id} "
+                f"--session {self.session}"
+            )
+        if len(ids := {row.env_id for row in rows}) > 1:
+            raise UserError(f"{self.session} mixes environments ({one_of(ids)}); split it, what is shown in one holds there")
+        return rows
+
+    @contextmanager
+    def opened(self) -> Iterator[Carrier]:
+        """A carrier in an environment of its own."""
+        env, plant = make_plant(self.env_id, dict(self.env_kwargs))
+        with closing(env):
+            if not (isinstance(plant, ArmEnv) and can_propagate(plant)):
+                raise UserError(
+                    f"{self.env_id} does not say where the operator has to go, so nothing can be carried over; take one of ours"
+                )
+            env.reset(seed=0)
+            yield Carrier(plant, self._read(plant))
+
+    def _read(self, arm: ArmEnv) -> list[Demonstration]:
+        source = Session.at(self.session)
+        read = (demonstration_of(arm, row.number, _named(source, row)) for row in self.there())
+        if found := [one for one in read if one is not None]:
+            return found
+        raise NothingToCarryError(
+            f"none of the successes in {self.session} can be carried over: a policy drove, they have no simulator states, or the task "
+            "does not say where to go; record one: python -m teleop record"
+        )
+
+
+def _named(source: Session, row: Row) -> Episode:
+    """The episode, saying where it is from as a merged copy does."""
+    episode = source.read(row.number)
+    origin = row.origin or f"{source.path.resolve().name}#{row.number}"
+    return replace(episode, meta=replace(episode.meta, origin=origin))
+
+
+Carried = tuple[int, Episode | None, int]
+"""The scene, what was proven in it, the steps it took."""
+
+
+def _carried(demonstrations: _Demonstrations, scenes: Sequence[int], workers: int) -> Iterator[Carried]:
+    """In the order of the scenes."""
+    if workers > 1:
+        with worker_pool(workers, _start_worker, demonstrations) as pool:
+            yield from pool.map(_carry, scenes)
+    elif scenes:
+        with demonstrations.opened() as carrier:
+            for seed in scenes:
+                yield _into(carrier, seed, demonstrations.tries)
+
+
+def _into(carrier: Carrier, seed: int, tries: int) -> Carried:
+    before = carrier.steps
+    episode = carrier.carry(seed, tries)
+    return seed, episode, carrier.steps - before
+
+
+# -- in a worker -------------------------------------------------------------------------------------------------------
+
+_given: list[_Demonstrations] = []  # from `_start_worker`
+
+
+def _start_worker(demonstrations: _Demonstrations) -> None:
+    _given.append(demonstrations)
+
+
+@functools.cache
+def _carrier() -> Carrier:
+    """This process's own, opened with its first scene: what is wrong then reaches the parent in its own words."""
+    opened = _given[0].opened()
+    carrier = opened.__enter__()
+    atexit.register(opened.__exit__, None, None, None)
+    return carrier
+
+
+def _carry(seed: int) -> Carried:
+    return _into(_carrier(), seed, _given[0].tries)
