@@ -42,30 +42,34 @@ def plot_sittings(results: Mapping[str, Sequence[Mapping[str, Any]]], target: fl
         for k, run in enumerate(runs):
             sat, recorded = run["sitting"], run["recording"]
             minutes, successes, rollouts = np.array(sat["curve"]).T
-            axes.plot(minutes, successes / rollouts, color=BLUE, alpha=0.45, linewidth=1.2, label="in the background" if k == 0 else None)
-            ends = ((sat, BLUE, "o", "one sitting, new scenes"), (recorded, ORANGE, "s", "plain recording, as many minutes"))
+            axes.plot(
+                60 * minutes, successes / rollouts, color=BLUE, alpha=0.45, linewidth=1.2, label="in the background" if k == 0 else None
+            )
+            ends = ((sat, BLUE, "o", "one sitting, new scenes"), (recorded, ORANGE, "s", "plain recording, as long"))
             for end, colour, marker, name in ends:
                 rate, (low, high) = end["successes"] / end["rollouts"], wilson(end["successes"], end["rollouts"])
                 spread = [[rate - low], [high - rate]]
                 axes.errorbar(
-                    end["minutes"], rate, spread, color=colour, marker=marker, capsize=2, linewidth=1, label=name if k == 0 else None
+                    60 * end["minutes"], rate, spread, color=colour, marker=marker, capsize=2, linewidth=1, label=name if k == 0 else None
                 )
         axes.axhline(target, color=INK, linewidth=0.8, linestyle="--")
-        axes.set(xlabel="minutes of the simulated person", ylabel="success rate", title=task, ylim=(0, 1.05))
+        axes.set(xlabel="seconds of the simulated person", ylabel="success rate", title=task, ylim=(0, 1.05))
         axes.set_xlim(left=0)
         axes.legend(loc="lower right", frameon=False, fontsize=8)
     _save(figure, several, path)
 
 
-def plot_methods(tasks: Mapping[str, Mapping[str, Sequence[tuple[float, int, int]]]], path: Path) -> None:
-    """Of each task and method success over the labels given, points of (labels, successes, episodes), with 95 % intervals; a PNG."""
+def plot_methods(tasks: Mapping[str, Mapping[str, Sequence[tuple[float, int, int]]]], ours: str, path: Path) -> None:
+    """Of each task and method success over the labels given, points of (labels, successes, episodes), with 95 % intervals; a PNG.
+
+    The method `ours` is drawn to be seen first.
+    """
     figure, several = _panels((5.6 * len(tasks), 4.6), len(tasks))
     for axes, (task, curves) in zip(several, tasks.items(), strict=True):
         for k, (name, points) in enumerate(curves.items()):
             labels, rate = [p[0] for p in points], np.array([s / n for _, s, n in points])
             spread = np.abs(np.array([wilson(s, n) for _, s, n in points]).T - rate)
-            ours = k == len(curves) - 1
-            colour, width = (INK, 2.4) if ours else (f"C{k}", 1.3)
+            colour, width = (INK, 2.4) if name == ours else (f"C{k}", 1.3)
             axes.errorbar(
                 labels, rate, spread, label=name, color=colour, linewidth=width, elinewidth=0.7, marker="o", markersize=4, capsize=2
             )

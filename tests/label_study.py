@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,19 +30,20 @@ from learn.plots import plot_methods  # noqa: E402
 PAGE, PICTURE = ROOT / "docs" / "labels.md", ROOT / "docs" / "labels.png"
 TEXT = """# Ways of asking, measured
 
-How many labels of a person each way of asking takes: from the same 10 demonstrations round after round, the same small network
-(an ensemble of three `bc`, chunks of 8), the same simulated person, the same 100 scenes to be judged in, which had no part in
-anything. A label is a step for which the person said what to do, at the wheel or asked. `make labels` runs it and writes this page.
+How many labels of a person each way of asking takes: from the same {demonstrations} demonstrations round after round, the same small
+network (an ensemble of {members} `bc`, chunks of 8, {steps} minibatches), the same simulated person, the same {episodes} scenes to be
+judged in, which had no part in anything. A label is a step for which the person said what to do, at the wheel or asked. `make labels`
+runs it and writes this page.
 
 {tables}
 
 ![Success over labels](labels.png)
 
-A round ends after 250 labels or 8 rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too),
-`foresight`'s after 8 scenes in which the policy failed when it was tried out without the person. "foresight, propagated" also carries
-what was shown over to 100 other scenes before it learns, and to those in which the policy fails, keeps what the simulator shows to
-succeed, and asks the person only where nothing does. Neither costs a label, but both cost simulated time, which a real robot does not
-have, and a task that says where the hand has to go next.
+A round ends after {labels} labels or {rollouts} rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too),
+`foresight`'s after {rollouts} scenes in which the policy failed when it was tried out without the person. "foresight, propagated" also
+carries what was shown over to {propagate} other scenes before it learns, and to those in which the policy fails, keeps what the
+simulator shows to succeed, and asks the person only where nothing does. Neither costs a label, but both cost simulated time, which a
+real robot does not have, and a task that says where the hand has to go next.
 """
 METHODS = ("bc", "human", "thrifty", "ours", "every-step", "lazy", "ensemble", "foresight")
 NAMES = {
@@ -65,14 +66,14 @@ class Setting:
     demonstrations: int = 10
     propagate: int = 100
     """scenes into which `ours` carries over what was shown"""
-    rounds: int = 3
-    labels: int = 250
+    rounds: int = 2
+    labels: int = 400
     """most of a round"""
-    rollouts: int = 8
+    rollouts: int = 16
     """most of a round"""
     members: int = 3
     steps: int = 1500
-    episodes: int = 100
+    episodes: int = 60
     """in which each policy is evaluated"""
 
 
@@ -166,8 +167,8 @@ class Study:
         text = "\n".join(line for task in self.tasks for line in table_of([r for r in results if r["task"] == task], task))
         print(text)
         if self.docs:
-            replace_file(PAGE, TEXT.format(tables=text).encode())
-            plot_methods({task: _curves([r for r in results if r["task"] == task]) for task in self.tasks}, PICTURE)
+            replace_file(PAGE, TEXT.format(tables=text, **asdict(self.setting)).encode())
+            plot_methods({task: _curves([r for r in results if r["task"] == task]) for task in self.tasks}, NAMES["ours"], PICTURE)
         return 0 if all(done) else 1
 
     def _demonstrations(self, task: str, seed: int) -> None:

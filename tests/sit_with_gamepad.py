@@ -1,7 +1,7 @@
 """Hands on a virtual gamepad through one sitting, while `python -m learn dagger --env PandaReach-v0` runs for real.
 
-`python tests/sit_with_gamepad.py SESSION MODEL_DIR SEEN`; what was seen is written to the file SEEN. They show the task until there is
-a policy, take its first rescue, give it the wheel, and leave.
+`python tests/sit_with_gamepad.py SESSION MODEL_DIR SEEN WHAT`; what was seen is written to the file SEEN. WHAT "help": nothing is carried
+over, they show the task until there is a policy, take its first rescue, give it the wheel, and leave. "rest": they show it once.
 """
 
 import json
@@ -83,13 +83,27 @@ def sit(pad: VirtualGamepad, seen: Path) -> None:
     pad.press(Button.GUIDE)
 
 
-def main(session: str, model: str, seen: str) -> None:
+def rest(pad: VirtualGamepad, seen: Path) -> None:
+    wait_for("the loop", is_ready)
+    show_it(pad)
+    wait_for("the next scene", is_ready)
+    seen.write_text(json.dumps({"invitation": shown[-1].invitation}))
+
+
+DO = {
+    "help": (sit, "--propagate 0 --target 0.99 --steps 100"),
+    "rest": (rest, "--propagate 20 --target 0.4 --steps 800"),
+}
+
+
+def main(session: str, model: str, seen: str, what: str) -> None:
     start_pygame(display=False)
     pad = VirtualGamepad()
     Headless.show = watch  # type: ignore[method-assign]
     Loop.tick = watch_arm  # type: ignore[method-assign]
-    threading.Thread(target=sit, args=(pad, Path(seen)), daemon=True).start()
-    few = "--env PandaReach-v0 --target 0.99 --steps 100 --evaluation-episodes 1 --workers 1"
+    hands, more = DO[what]
+    threading.Thread(target=hands, args=(pad, Path(seen)), daemon=True).start()
+    few = f"--env PandaReach-v0 --evaluation-episodes 1 --workers 1 {more}"
     sys.argv = ["learn", "dagger", session, "--out", model, "--device", "gamepad", "--headless", *few.split(" ")]
     runpy.run_module("learn", run_name="__main__", alter_sys=True)
 

@@ -1,4 +1,4 @@
-"""make sitting: human minutes to 95 % success, in one sitting and by plain recording, with the simulated person.
+"""make sitting: human time to 95 % success, in one sitting and by plain recording, with the simulated person.
 
 For each task and seed one sitting from nothing, then as many minutes of plain recording by the same person and the same
 `bc` from that, both evaluated in the same new scenes. Every piece has a folder of its own, so the study resumes where it
@@ -140,21 +140,21 @@ class Study:
 
 def table_of(results: Sequence[dict[str, Any]], tasks: Sequence[str], target: float) -> Iterator[str]:
     """One row a task and seed, one for each task together."""
-    yield f"| task | seed | minutes | of these driving | resting | to {100 * target:.0f} % | sitting | plain recording | episodes |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield f"| task | seed | your time (s) | resting (s) | to {100 * target:.0f} % | sitting | plain recording | episodes |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for task in tasks:
         mine = [r for r in results if r["task"] == task]
         for r in mine:
             sat, recorded = r["sitting"], r["recording"]
             reached = "reached" if sat["reached"] else "not reached"
             shares = f"{_share(sat)} | {_share(recorded)} | {sat['episodes']} / {recorded['episodes']}"
-            yield f"| {task} | {r['seed']} | {sat['minutes']:.1f} | {sat['driving']:.1f} | {sat['resting']:.1f} | {reached} | {shares} |"
-        minutes = [r["sitting"]["minutes"] for r in mine]
-        middle = f"{np.median(minutes):.1f} ({min(minutes):.1f} … {max(minutes):.1f})"
+            yield f"| {task} | {r['seed']} | {60 * sat['minutes']:.1f} | {60 * sat['resting']:.0f} | {reached} | {shares} |"
+        seconds = [60 * r["sitting"]["minutes"] for r in mine]
+        middle = f"{np.median(seconds):.1f} ({min(seconds):.1f} … {max(seconds):.1f})"
         reached = f"{sum(r['sitting']['reached'] for r in mine)} of {len(mine)}"
         shares = " | ".join(_share(_pooled([r[how] for r in mine])) for how in ("sitting", "recording"))
-        parts = " | ".join(f"{np.median([r['sitting'][name] for r in mine]):.1f}" for name in ("driving", "resting"))
-        yield f"| **{task}** | all | {middle} | {parts} | {reached} | {shares} | |"
+        rested = f"{np.median([60 * r['sitting']['resting'] for r in mine]):.0f}"
+        yield f"| **{task}** | all | {middle} | {rested} | {reached} | {shares} | |"
 
 
 def _pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:

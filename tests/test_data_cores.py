@@ -34,6 +34,7 @@ def spawn_and_interrupt(path, words, fds):
     return process
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs this may be deaf
     multiprocessing.resource_tracker.ensure_running()
     multiprocessing.util.spawnv_passfds = spawn_and_interrupt
     try:

@@ -31,7 +31,7 @@ class Sitting:
 def sitting(tmp_path_factory: pytest.TempPathFactory) -> Sitting:
     folder = tmp_path_factory.mktemp("sitting")
     session, model, seen = folder / "session", folder / "model", folder / "seen.json"
-    done = python(str(TESTS / "sit_with_gamepad.py"), str(session), str(model), str(seen))
+    done = python(str(TESTS / "sit_with_gamepad.py"), str(session), str(model), str(seen), "help")
     assert done.returncode == 0, done.stdout + done.stderr
     opened, log = Session.open(session), read_log(model)
     assert log is not None
@@ -102,6 +102,20 @@ def test_every_state_replays_to_the_bit(sitting: Sitting) -> None:
     done = python("-m", "teleop", "replay", str(sitting.folder), "--verify", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["exact"] == len(sitting.shown) + 1
+
+
+def test_who_has_shown_it_once_rests_until_it_is_good_enough(tmp_path: Path) -> None:
+    """In real time: also while what was shown is still on its way to the disk."""
+    session, model, seen = tmp_path / "session", tmp_path / "model", tmp_path / "seen.json"
+    done = python(str(TESTS / "sit_with_gamepad.py"), str(session), str(model), str(seen), "rest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said, log = json.loads(seen.read_text()), read_log(model)
+    assert "you may rest" in said["invitation"]
+    assert log is not None
+    assert log.reached
+    assert log.findings[0].propagated == 20
+    (row,) = Session.open(session).rows()
+    assert set(Session.open(session).read(row.number).steps["source"]) == {Source.HUMAN}
 
 
 def held_column(button: Button) -> int:

@@ -121,6 +121,7 @@ class _Sitting:
         self.loop: Loop | None = None
         self.lessons = out / LESSONS_NAME if config.propagate and can_propagate(cockpit.plant) else None
         self.alone = 0
+        self.newest: int | None = None
         if self.log.champion is not None:
             self._take_up(self.log.champion)
 
@@ -189,8 +190,9 @@ class _Sitting:
         self.learner.submit(SecondLook(found, round_dir(self.out, found.champion), *about))
 
     def _rests(self) -> bool:
-        """Whether there is nothing that the person has to do before more is known."""
-        return self.learner.busy and not self.log.reached
+        """Whether there is nothing that the person has to do before more is known; what they have just shown may be on its way still."""
+        on_its_way = self.lessons is not None and self.newest is not None and not self.session.holds(self.newest)
+        return (self.learner.busy or on_its_way) and not self.log.reached
 
     def _listen(self) -> None:
         if isinstance(self.learner, LearnerInline):
@@ -287,6 +289,7 @@ class _Sitting:
         return self.log.reached or (most is not None and self.spent.minutes >= most)
 
     def _on_episode(self, tally: Tally) -> None:
+        self.newest = tally.kept[-1].number
         self.watchers.on_episode(tally, self.log)
 
     def _facts(self) -> tuple[Fact, ...]:
