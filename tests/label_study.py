@@ -39,13 +39,13 @@ runs it and writes this page.
 
 ![Success over labels](labels.png)
 
-A round ends after {labels} labels or {rollouts} rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too),
-`foresight`'s after {rollouts} scenes in which the policy failed when it was tried out without the person. "foresight, propagated" also
-carries what was shown over to {propagate} other scenes before it learns, and to those in which the policy fails, keeps what the
-simulator shows to succeed, and asks the person only where nothing does. Neither costs a label, but both cost simulated time, which a
-real robot does not have, and a task that says where the hand has to go next.
+A round ends after {labels} labels or {rollouts} rollouts (HG-DAgger's and the gates' rollouts that need no help are rollouts, too).
+"foresight, propagated" is ours: it carries what was shown over to {propagate} other scenes before it learns, and to those in which the
+policy fails when it is tried out without the person, keeps what the simulator shows to succeed, and asks the person only where nothing
+does, at most in {rollouts} scenes a round. That costs no label, but simulated time, which a real robot does not have, and a task that
+says where the hand has to go next.
 """
-METHODS = ("bc", "human", "thrifty", "ours", "every-step", "lazy", "ensemble", "foresight")
+METHODS = ("bc", "human", "thrifty", "ours", "every-step", "lazy", "ensemble")  # "foresight", too
 NAMES = {
     "bc": "more demonstrations",
     "human": "HG-DAgger",

@@ -13,12 +13,13 @@ from command_lines import run
 from data.episode import Episode
 from data.schema import Outcome, Source
 from data.session import Session
-from learn.propagate.carrier import Carrier
+from learn.propagate.carrier import Carrier, Way
 from learn.propagate.demonstration import demonstration_of
 from learn.propagate.propagation import FIRST_SCENE, NothingToCarryError, can_propagate, propagate
 from learn.rounds import read_rounds
 from teleop.envs import make_plant
 from teleop.envs.arm import ArmEnv
+from teleop.loop import LoopConfig
 
 SCENES = range(FIRST_SCENE, FIRST_SCENE + 3)
 
@@ -103,7 +104,7 @@ def test_the_last_part_of_the_way_is_the_demonstrated_one_seen_from_the_thing(ar
     demonstration = demonstration_of(arm, 0, of(shown))
     assert demonstration is not None
     first = demonstration.pieces[0]
-    carried = Carrier(arm, [demonstration]).carry(FIRST_SCENE, tries=1)
+    carried = Carrier(arm, [demonstration])._carried(demonstration, FIRST_SCENE, Way(turned=True, shake=0.0))
     assert carried is not None
     states = np.asarray(carried.steps["sim_state"], np.float64)
     arm.stand_as(states[0])
@@ -115,6 +116,22 @@ def test_the_last_part_of_the_way_is_the_demonstrated_one_seen_from_the_thing(ar
     cos, sin = np.cos(turn), np.sin(turn)
     seen = [np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) @ (place - first.thing.pos_m) for place in first.path_m[-6:]]
     assert min(float(np.linalg.norm(there - one)) for one in seen) < 2e-3
+
+
+def test_it_is_shaken_on_the_way_and_nothing_is_waited_for(arm: ArmEnv, shown: Path) -> None:
+    """Of two states that are alike no policy can know in which to wait; only at the end there is nothing to do."""
+    demonstration = demonstration_of(arm, 0, of(shown))
+    assert demonstration is not None
+    carrier = Carrier(arm, [demonstration])
+    still, shaken = (carrier._carried(demonstration, FIRST_SCENE, Way(turned=True, shake=sd)) for sd in (0.0, 0.2))
+    assert still is not None
+    assert shaken is not None
+    assert len(still) < len(demonstration) + LoopConfig.hold_ticks
+    path = [np.asarray(episode.obs["robot0_eef_pos"][:20]) for episode in (still, shaken)]
+    assert 2e-3 < float(np.abs(path[0] - path[1]).max()) < 0.05
+    rewards = np.asarray(shaken.steps["rewards"])
+    assert np.flatnonzero(rewards).tolist() == list(range(len(shaken) - LoopConfig.hold_ticks, len(shaken)))
+    assert np.abs(np.asarray(still.steps["actions"])[-5:, :6]).max() < 0.02
 
 
 def test_a_demonstration_that_does_not_lead_there_proves_nothing(arm: ArmEnv, shown: Path) -> None:

@@ -353,6 +353,13 @@ def test_the_page_of_one_that_was_left_says_that_it_is_not_there_yet(sat: Path) 
     assert "Not at 99 % yet" in text
 
 
+def test_the_page_of_one_demonstration_goes_policy_by_policy(rested: Path, sat: Path) -> None:
+    pages = [(folder / "model" / "sitting.html").read_text(encoding="utf-8") for folder in (rested, sat)]
+    assert ["policies learned" in text for text in pages] == [True, False]
+    assert ["learning curve" in text.split("How this was measured")[0] for text in pages] == [False, True]
+    assert "Carried over" in pages[0]
+
+
 # -- words -------------------------------------------------------------------------------------------------------------
 
 

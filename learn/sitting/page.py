@@ -50,7 +50,7 @@ def page(session: Session, log: SittingLog, efforts: Mapping[int, Effort]) -> st
     main = tag(
         "main",
         tag("section", _tiles(session, log, effort)),
-        tag("section", tag("h2", "Success over your minutes"), _plot(log)),
+        tag("section", tag("h2", "How success has grown"), _plot(log)),
         tag("section", tag("h2", "What was learned when"), _table(log)),
         tag("section", tag("h2", "What it cost"), effort_table("", rounds)),
         tag("section", tag("h2", "How this was measured"), *(tag("p", text, class_="muted") for text in METHODS)),
@@ -119,24 +119,29 @@ def _tiles(session: Session, log: SittingLog, effort: Effort) -> Html:
 
 
 def _plot(log: SittingLog) -> Html:
-    """Each policy's success with its interval, the most probable curve, the target."""
-    last = max(f.minutes for f in log.findings)
-    frame = Frame((0.0, max(1.0, 1.15 * last)), (0.0, 100.0), width=1100.0, height=320.0)
+    """Each policy's success with its interval, the target; over the person's time with the most probable curve, or where one
+    demonstration was enough, policy by policy.
+    """
+    took = [f.minutes for f in log.findings]
+    is_over_time = len(set(took)) > 1
+    places, unit = (
+        (took, "minutes of a person's time") if is_over_time else ([float(f.number + 1) for f in log.findings], "policies learned")
+    )
+    frame = Frame((0.0, max(1.0, 1.15 * max(places))), (0.0, 100.0), width=1100.0, height=320.0)
     marks = []
-    for f in log.findings:
+    for f, place in zip(log.findings, places, strict=True):
         low, high = f.interval
-        x = frame.x(f.minutes)
+        x = frame.x(place)
         marks.append(tag("line", x1=x, x2=x, y1=frame.y(100 * low), y2=frame.y(100 * high), class_="axis"))
         kind = "dot o-success" if f.verdict.promoted else "dot o-discarded"
         marks.append(tag("circle", cx=x, cy=frame.y(100 * f.success_rate), r=4.0, class_=kind))
     target = frame.y(100 * log.target)
     line = tag("line", x1=frame.left, x2=frame.width - frame.right, y1=target, y2=target, class_="median")
     name = tag("text", f"target {100 * log.target:g} %", x=frame.width - frame.right, y=target + 15, class_="tick end")
-    axes = frame.axes("minutes of a person's time", "success (%)")
-    legend = tag("p", "Green: promoted. Grey: not. Line: the most probable learning curve.", class_="note")
-    return tag(
-        "figure", frame.svg("success over minutes", axes, line, name, _curve(log, frame), join(marks)), legend, class_="plot card wide"
-    )
+    curve, words = (_curve(log, frame), " Line: the most probable learning curve.") if is_over_time else (join([]), "")
+    legend = tag("p", f"Green: promoted. Grey: not.{words}", class_="note")
+    axes = frame.axes(unit, "success (%)")
+    return tag("figure", frame.svg(f"success over {unit}", axes, line, name, curve, join(marks)), legend, class_="plot card wide")
 
 
 def _curve(log: SittingLog, frame: Frame) -> Html:
