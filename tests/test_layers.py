@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,9 @@ def test_all_of_a_layer_can_be_imported_without_what_it_must_not_need(package: s
     assert not set(seen["modules"]) & (OURS - MAY_IMPORT[package])
     assert "pygame" not in seen["modules"]
     assert not seen["window"]
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    there = [".".join(init.parent.relative_to(ROOT).parts) for layer in OURS for init in (ROOT / layer).rglob("__init__.py")]
+    assert sorted(listed) == sorted(there)
