@@ -322,7 +322,8 @@ def test_the_window_says_how_good_it_is_what_it_cost_and_what_is_left() -> None:
     assert later["success"] == Fact("success", "80 % of 20", 0.8, 0.95)
     assert later["to go"].value == f"{minutes_left(log)} min"
     assert (later["your time"].value, later["scenes to show it"].value) == ("6 min 18 s", "3")
-    assert "now" not in later
+    assert not {"now", "carried over to"} & set(later)
+    assert Fact("carried over to", "12 scenes") in panel(log, 6.3, "3", 0, "", carried=12)
     assert standing(replace(log, successes=97, rollouts=100))[0].value == "97 % of 100", "in the end what it was judged by"
 
 

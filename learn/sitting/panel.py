@@ -20,14 +20,16 @@ def standing(log: SittingLog) -> tuple[Fact, ...]:
     return success, Fact("95 % interval", f"{100 * low:.0f} … {100 * high:.0f} %"), target
 
 
-def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str) -> tuple[Fact, ...]:
-    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, what the computer does
-    meanwhile.
+def panel(log: SittingLog, minutes: float, left: str, scenes: int, work: str, carried: int = 0) -> tuple[Fact, ...]:
+    """Beside it what it has cost and will (`left`, in words), in how many `scenes` the person is wanted, to how many what they showed
+    is carried over by now, what the computer does meanwhile.
     """
     to_go = left if left == UNKNOWN else f"{left} min"
     facts = [*standing(log), Fact("your time", duration(60.0 * minutes)), Fact("to go", to_go)]
     if log.findings:
         facts.append(Fact("scenes to show it", str(scenes)))
+    if carried:
+        facts.append(Fact("carried over to", f"{carried} scenes"))
     if work:
         facts.append(Fact("now", work))
     return tuple(facts)

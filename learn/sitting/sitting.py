@@ -296,7 +296,8 @@ class _Sitting:
         """For the window."""
         learns = f"learning policy {len(self.log.findings)}" if self.learner.busy else ""
         work = f"trying policy {self.log.champion}" if self.looks_again else learns
-        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), work)
+        carried = 0 if self.lessons is None else max(0, len(Session(self.lessons)) - len(self.session))
+        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), work, carried)
 
 
 def in_chunks(train: TrainConfig) -> TrainConfig:
