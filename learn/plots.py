@@ -53,9 +53,9 @@ def plot_sittings(results: Mapping[str, Sequence[Mapping[str, Any]]], target: fl
                     60 * end["minutes"], rate, spread, color=colour, marker=marker, capsize=2, linewidth=1, label=name if k == 0 else None
                 )
         axes.axhline(target, color=INK, linewidth=0.8, linestyle="--")
-        axes.set(xlabel="seconds of the simulated person", ylabel="success rate", title=task, ylim=(0, 1.05))
-        axes.set_xlim(left=0)
-        axes.legend(loc="lower right", frameon=False, fontsize=8)
+        axes.set(xlabel="seconds of the simulated person", ylabel="success rate", title=task, ylim=(-0.02, 1.05))
+        axes.set_xlim(0, 1.15 * max(60 * run["sitting"]["minutes"] for run in runs))
+        axes.legend(loc="center left", frameon=False, fontsize=8)
     _save(figure, several, path)
 
 
