@@ -62,20 +62,22 @@ def plot_sittings(results: Mapping[str, Sequence[Mapping[str, Any]]], target: fl
 def plot_methods(tasks: Mapping[str, Mapping[str, Sequence[tuple[float, int, int]]]], ours: str, path: Path) -> None:
     """Of each task and method success over the labels given, points of (labels, successes, episodes), with 95 % intervals; a PNG.
 
-    The method `ours` is drawn to be seen first.
+    The method `ours` is drawn to be seen first, and how far it came at last as a dotted line.
     """
     figure, several = _panels((5.6 * len(tasks), 4.6), len(tasks))
     for axes, (task, curves) in zip(several, tasks.items(), strict=True):
         for k, (name, points) in enumerate(curves.items()):
             labels, rate = [p[0] for p in points], np.array([s / n for _, s, n in points])
             spread = np.abs(np.array([wilson(s, n) for _, s, n in points]).T - rate)
+            if name == ours:
+                axes.axhline(rate[-1], color=INK, linewidth=0.8, linestyle=":")
             colour, width = (INK, 2.4) if name == ours else (f"C{k}", 1.3)
             axes.errorbar(
                 labels, rate, spread, label=name, color=colour, linewidth=width, elinewidth=0.7, marker="o", markersize=4, capsize=2
             )
         axes.set(xlabel="labels given by the simulated person", ylabel="success rate", title=task, ylim=(0, 1.03))
-        axes.set_xlim(left=0)
-        axes.legend(loc="lower right", frameon=False, fontsize=8)
+        axes.set_xlim(left=-0.03 * max(p[0] for points in curves.values() for p in points))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False, fontsize=8)
     _save(figure, several, path)
 
 

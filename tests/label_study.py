@@ -208,14 +208,16 @@ def table_of(results: Sequence[dict[str, Any]], task: str) -> Iterator[str]:
     best = max(s / n for points in curves.values() for _, s, n in points)
     seeds = len({r["seed"] for r in results})
     wanted = f"{100 * BEST_SHARE * best:.0f} %"
-    yield f"\n**{task}**, {seeds} seeds together; the best is {100 * best:.0f} %, {100 * BEST_SHARE:.0f} % of that {wanted}.\n"
-    yield f"| method | labels: success after each round | the last, 95 % interval | labels to {wanted} |"
-    yield "| --- | --- | --- | --- |"
+    together = f"{seeds} seed{'s' * (seeds > 1)} together"
+    yield f"\n**{task}**, {together}; the best is {100 * best:.0f} %, {100 * BEST_SHARE:.0f} % of that {wanted}.\n"
+    yield f"| method | labels: success after each round | the last, 95 % interval | of scenes | labels to {wanted} |"
+    yield "| --- | --- | --- | --- | --- |"
     for name, points in curves.items():
         low, high = wilson(*points[-1][1:])
         each = ", ".join(f"{labels:.0f}: {100 * s / n:.0f} %" for labels, s, n in points)
         needed = labels_to(points, BEST_SHARE * best)
-        yield f"| {name} | {each} | {100 * low:.0f} … {100 * high:.0f} % | {'not reached' if needed is None else f'{needed:.0f}'} |"
+        reached = "not reached" if needed is None else f"{needed:.0f}"
+        yield f"| {name} | {each} | {100 * low:.0f} … {100 * high:.0f} % | {points[-1][2]} | {reached} |"
 
 
 def _steps(session: Path, first: int) -> int:
