@@ -52,8 +52,7 @@ def plan_merge(target: Session | None, sources: Sequence[Session]) -> Plan:
     for source, there in zip(sources, rows, strict=True):
         renamed: dict[int, int] = {}
         for row in _parents_first(there):
-            path = source.episode_path(row.number)
-            uid = row.uid or _uid_of(path)
+            path, uid = source.episode_path(row.number), uid_of(source, row)
             if uid in numbers:
                 passed_over += 1
             else:
@@ -78,10 +77,19 @@ def carry_out(target: Session, plan: Plan, advance: Progress) -> None:
             advance(done, f"episode {copy.number}")
 
 
+def uid_of(session: Session, row: Row) -> str:
+    """What an episode keeps wherever it is copied to, also one from before they had it."""
+    return row.uid or _uid_of(session.episode_path(row.number))
+
+
+def origin_of(session: Session, row: Row) -> str:
+    """What a copy says of where it is from: the first session it was in, and its number there."""
+    return row.origin or f"{session.path.resolve().name}#{row.number}"
+
+
 def _changes(source: Session, row: Row, uid: str, renamed: Mapping[int, int]) -> dict[str, object]:
-    origin = row.origin or f"{source.path.resolve().name}#{row.number}"
     parent = renamed.get(row.parent, -1)
-    return {"uid": uid, "origin": origin, "parent": parent, "branch_step": row.branch_step if parent >= 0 else -1}
+    return {"uid": uid, "origin": origin_of(source, row), "parent": parent, "branch_step": row.branch_step if parent >= 0 else -1}
 
 
 def _sound_rows(source: Session) -> list[Row]:
@@ -120,7 +128,7 @@ def _held(target: Session) -> dict[str, int]:
         except UserError:  # damaged, or a newer schema: nobody can say what it is
             continue
     for row in reversed(list(target.catalog().rows.values())):  # of copies the first counts
-        held[row.uid or _uid_of(target.episode_path(row.number))] = row.number
+        held[uid_of(target, row)] = row.number
     return held
 
 

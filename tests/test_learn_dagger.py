@@ -1,12 +1,10 @@
 """DAgger's rounds and the demo when Ctrl-C comes in the middle of a training."""
 
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from command_lines import run
+from command_lines import run, run_killed
 
 from data.cli import INTERRUPTED
 from data.effort import NO_ROUND, efforts_by_round
@@ -18,8 +16,6 @@ from learn.fit import Fit
 from learn.gates import BetaSchedule, GateConfig
 from learn.promotion import read_verdicts
 from learn.rounds import read_rounds
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -54,31 +50,12 @@ def test_the_demo_stops_where_its_training_is_interrupted(tmp_path: Path) -> Non
     assert not (tmp_path / "dagger").exists()
 
 
-KILLED = """
-import os, signal, sys
-from data.cli import run_command
-from learn.commands import COMMANDS
-from teleop.recorder import Recorder
-
-put, answers = Recorder.landed, []
-
-def landed(recorder, end):
-    put(recorder, end)
-    answers.append(1)
-    if len(answers) == 17:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Recorder.landed = landed
-run_command("learn", COMMANDS, sys.argv[1:])
-"""
-
-
 def test_a_round_that_was_killed_is_gone_on_with_and_no_label_is_lost(
     copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     few = ["--rounds", 1, "--episodes", 2, "--labels", 30, "--steps", 5, "--members", 2, "--evaluation-episodes", 1, "--scenes", 1]
     words = ["dagger", copied, "--out", tmp_path / "out", "--gate", "every-step", "--device", "scripted", "--headless", *few]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    killed = run_killed(17, "teleop.recorder Recorder landed", *words)
     assert killed.returncode == -signal.SIGKILL
     assert [r.number for r in read_rounds(tmp_path / "out")] == [0]
     assert sum(row.labels for row in Session.open(copied).rows()) == 17, "the running episode's are in a partial one now"

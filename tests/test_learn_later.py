@@ -2,14 +2,12 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_lines import run
+from command_lines import run, run_killed
 from test_teleop_support import REACH, scripted_session
 
 from data.cli import INTERRUPTED
@@ -30,7 +28,6 @@ from learn.rounds import read_rounds, round_dir
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.desk import Reply
 
-ROOT = Path(__file__).parent.parent
 BUDGET = 12
 FEW = "--rounds 1 --episodes 2 --steps 5 --members 2 --evaluation-episodes 1 --scenes 1 --workers 1"
 
@@ -146,26 +143,8 @@ def test_who_leaves_has_every_answer_in_the_files_and_goes_on_with_the_next(
     assert [r.number for r in read_rounds(folder / "model")] == [0, 1]
 
 
-KILLED = """
-import os, signal, sys
-from data.cli import run_command
-from learn.commands import COMMANDS
-from learn.later.queue import Queue
-
-keep = Queue.keep
-
-def kept(queue, number, reply):
-    keep(queue, number, reply)
-    if len(queue.replies) == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Queue.keep = kept
-run_command("learn", COMMANDS, sys.argv[1:])
-"""
-
-
 def test_a_kill_loses_no_answer(folder: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, *words_for(folder)], cwd=ROOT, capture_output=True, check=False)
+    killed = run_killed(4, "learn.later.queue Queue keep", *words_for(folder))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     before = Queue(round_dir(folder / "model", 1)).replies
     assert len(before) == 4

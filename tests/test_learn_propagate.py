@@ -51,7 +51,7 @@ def of(session: Path, number: int = 0) -> Episode:
 
 def test_a_demonstration_is_cut_where_the_hand_closes_opens_and_goes_elsewhere(arm: ArmEnv, shown: Path) -> None:
     episode = of(shown)
-    demonstration = demonstration_of(arm, 0, episode)
+    demonstration = demonstration_of(arm, episode)
     assert demonstration is not None
     assert len(demonstration) == len(episode)
     arm.stand_as(np.asarray(episode.steps["sim_state"][0], np.float64))
@@ -74,10 +74,10 @@ def test_what_a_policy_did_and_what_failed_is_no_demonstration(arm: ArmEnv, show
     episode = of(shown)
     source = np.full(len(episode), Source.SCRIPTED)
     source[3] = Source.POLICY
-    assert demonstration_of(arm, 0, replace(episode, steps={**episode.steps, "source": source})) is None
-    assert demonstration_of(arm, 0, replace(episode, meta=replace(episode.meta, outcome=Outcome.FAILURE))) is None
+    assert demonstration_of(arm, replace(episode, steps={**episode.steps, "source": source})) is None
+    assert demonstration_of(arm, replace(episode, meta=replace(episode.meta, outcome=Outcome.FAILURE))) is None
     nothing = np.empty((len(episode) + 1, 0))
-    assert demonstration_of(arm, 0, replace(episode, steps={**episode.steps, "sim_state": nothing})) is None
+    assert demonstration_of(arm, replace(episode, steps={**episode.steps, "sim_state": nothing})) is None
 
 
 # -- carried over --------------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_every_scene_that_is_kept_ends_in_success_and_replays_to_the_bit(shown: 
 
 
 def test_the_last_part_of_the_way_is_the_demonstrated_one_seen_from_the_thing(arm: ArmEnv, shown: Path) -> None:
-    demonstration = demonstration_of(arm, 0, of(shown))
+    demonstration = demonstration_of(arm, of(shown))
     assert demonstration is not None
     first = demonstration.pieces[0]
     carried = Carrier(arm, [demonstration])._carried(demonstration, FIRST_SCENE, Way(turned=True, shake=0.0))
@@ -120,7 +120,7 @@ def test_the_last_part_of_the_way_is_the_demonstrated_one_seen_from_the_thing(ar
 
 def test_it_is_shaken_on_the_way_and_nothing_is_waited_for(arm: ArmEnv, shown: Path) -> None:
     """Of two states that are alike no policy can know in which to wait; only at the end there is nothing to do."""
-    demonstration = demonstration_of(arm, 0, of(shown))
+    demonstration = demonstration_of(arm, of(shown))
     assert demonstration is not None
     carrier = Carrier(arm, [demonstration])
     still, shaken = (carrier._carried(demonstration, FIRST_SCENE, Way(turned=True, shake=sd)) for sd in (0.0, 0.2))
@@ -135,7 +135,7 @@ def test_it_is_shaken_on_the_way_and_nothing_is_waited_for(arm: ArmEnv, shown: P
 
 
 def test_a_demonstration_that_does_not_lead_there_proves_nothing(arm: ArmEnv, shown: Path) -> None:
-    demonstration = demonstration_of(arm, 0, of(shown))
+    demonstration = demonstration_of(arm, of(shown))
     assert demonstration is not None
     open_handed = [
         replace(piece, actions=np.concatenate([piece.actions[:, :6], -np.ones((len(piece), 1))], 1)) for piece in demonstration.pieces
@@ -148,7 +148,7 @@ def test_a_demonstration_that_does_not_lead_there_proves_nothing(arm: ArmEnv, sh
 def test_of_several_the_nearest_is_tried_first(arm: ArmEnv, shown: Path, tmp_path: Path) -> None:
     words = ["record", "--env", "PandaPickPlace-v0", "--session", tmp_path / "two", "--device", "scripted", "--headless", "--episodes", 2]
     assert run("teleop", *words, "--workers", 1) == 0
-    both = [demonstration_of(arm, number, of(tmp_path / "two", number)) for number in (0, 1)]
+    both = [demonstration_of(arm, of(tmp_path / "two", number)) for number in (0, 1)]
     there = [one for one in both if one is not None]
     for seed in (0, 1):
         carried = Carrier(arm, there).carry(seed, tries=1)
@@ -188,6 +188,27 @@ def test_what_was_undone_goes_with_all_that_followed_from_it(shown: Path, tmp_pa
     assert before == len(after.lessons) + 1
     assert set(froms) == {None, left}
     assert sorted(row.seed for row in after.lessons.rows() if row.operator == "propagated") == list(SCENES)
+
+
+def test_what_is_brought_back_is_there_again(shown: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(shown, tmp_path / "session"))
+    words = ["record", "--env", "PandaPickPlace-v0", "--session", copy, "--device", "scripted", "--headless", "--episodes", 1, "--seed", 5]
+    assert run("teleop", *words, "--workers", 1) == 0
+    source, shown_first = Session.open(copy), of(copy).meta.uid
+    for there, change in ((True, None), (False, source.trash), (True, source.restore)):
+        if change is not None:
+            change(0)
+        lessons = propagate(source, tmp_path / "out", SCENES[:1]).lessons
+        assert (shown_first in [row.uid for row in lessons.rows()]) is there
+
+
+def test_what_was_recorded_before_episodes_had_an_identity_is_carried_over_once(tmp_path: Path) -> None:
+    source = Session.open(shutil.copytree(Path(__file__).parent / "sessions" / "schema-1", tmp_path / "session"))
+    assert {row.uid for row in source.rows()} == {""}
+    first, again = (propagate(source, tmp_path / "out", SCENES) for _ in range(2))
+    assert first.proven == again.proven == tuple(SCENES)
+    assert again.done_now == 0
+    assert len(again.lessons) == len(source) + len(SCENES)
 
 
 def test_what_is_set_aside_for_validation_is_not_carried_over(recorded: Path, tmp_path: Path) -> None:

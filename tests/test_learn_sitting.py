@@ -2,14 +2,12 @@
 
 import json
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_lines import run
+from command_lines import run, run_killed
 from test_teleop_support import Memory
 
 from data.effort import effort_of, efforts_by_round
@@ -31,7 +29,6 @@ from learn.sitting.panel import panel, standing
 from teleop.cockpit import PARTING_S, CockpitConfig, open_cockpit
 from teleop.screen import Fact
 
-ROOT = Path(__file__).parent.parent
 REACH = "PandaReach-v0"
 QUICK = ["--env", REACH, "--device", "scripted", "--headless", "--steps", 150, "--evaluation-episodes", 4, "--workers", 1, "--scenes", 3]
 QUICK += ["--propagate", 0]  # else one demonstration is enough
@@ -121,28 +118,9 @@ def test_the_same_seed_gives_the_same_sitting(tmp_path: Path) -> None:
     assert [(f.minutes, f.successes, f.rollouts) for f in one.findings] == [(f.minutes, f.successes, f.rollouts) for f in other.findings]
 
 
-KILLED = """
-import os, signal, sys
-from data.cli import run_command
-from learn.commands import COMMANDS
-from teleop.recorder import Recorder
-
-add, steps = Recorder.add, []
-
-def killed(recorder, step):
-    add(recorder, step)
-    steps.append(1)
-    if len(steps) == 150:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Recorder.add = killed
-run_command("learn", COMMANDS, sys.argv[1:])
-"""
-
-
 def test_a_sitting_that_was_killed_is_gone_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["dagger", tmp_path / "session", "--out", tmp_path / "model", *QUICK, "--minutes", 0.2]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    killed = run_killed(150, "teleop.recorder Recorder add", *words)
     assert killed.returncode == -signal.SIGKILL
     before = Session.open(tmp_path / "session").rows()
     assert sum(row.steps for row in before) >= 149, "the running episode is a partial one now"
@@ -195,12 +173,8 @@ def test_scenes_in_which_the_policy_fails_are_the_next_that_are_carried_over_to(
 
 def test_a_sitting_killed_while_it_carries_over_is_gone_on_with(tmp_path: Path) -> None:
     """As the first policy is learned from: with lessons, and no finding yet."""
-    script = KILLED.replace("from teleop.recorder import Recorder", "from learn.propagate.carrier import Carrier as Recorder")
-    script = script.replace("Recorder.add", "Recorder.carry").replace("def killed(recorder, step):", "def killed(recorder, step, tries):")
-    script = script.replace("    add(recorder, step)\n", "    episode = add(recorder, step, tries)\n").replace("== 150", "== 5")
-    script = script.replace("SIGKILL)\n", "SIGKILL)\n    return episode\n", 1)
     words = ["dagger", tmp_path / "session", "--out", tmp_path / "model", *CARRIED]
-    killed = subprocess.run([sys.executable, "-c", script, *map(str, words)], cwd=ROOT, capture_output=True, check=False)
+    killed = run_killed(5, "learn.propagate.carrier Carrier carry", *words)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     half = Session.open(tmp_path / "model" / "lessons").rows()
     assert len(half) == 5, "what was shown, and four scenes"

@@ -56,9 +56,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What a demonstrator did from a scene's beginning to success. `bodies_m` (B, 3): where what a scene places stood."""
+    """What a demonstrator did up to success. `bodies_m` (B, 3): where what a scene places stood."""
 
-    number: int
     meta: EpisodeMeta
     pieces: tuple[Piece, ...]
     bodies_m: Vector
@@ -100,10 +99,8 @@ class Look:
         return nearest if np.linalg.norm(nearest) < IN_HAND_M else None
 
 
-def demonstration_of(arm: ArmEnv, number: int, episode: Episode) -> Demonstration | None:
-    """None where there is nothing to carry over: no success, a policy drove, it did not begin with its scene, or `arm`'s task says
-    of a state not where to go.
-    """
+def demonstration_of(arm: ArmEnv, episode: Episode) -> Demonstration | None:
+    """None where there is nothing to carry over: no success, a policy drove, or `arm`'s task says of a state not where to go."""
     steps, sim_state = episode.steps, np.asarray(episode.steps["sim_state"], np.float64)
     if not episode.meta.success or np.any(steps["source"] == Source.POLICY) or sim_state.shape[1:] != arm.sim_state().shape:
         return None
@@ -120,7 +117,7 @@ def demonstration_of(arm: ArmEnv, number: int, episode: Episode) -> Demonstratio
     arm.stand_as(sim_state[0])
     cuts = [0, *_cuts(things, actions[:, -1]), len(actions)]
     pieces = tuple(Piece(np.array(path[a : b + 1]), actions[a:b], things[a], held[a]) for a, b in itertools.pairwise(cuts))
-    return Demonstration(number, episode.meta, pieces, look.bodies_m())
+    return Demonstration(episode.meta, pieces, look.bodies_m())
 
 
 def _cuts(things: list[Thing], grip: Vector) -> list[int]:

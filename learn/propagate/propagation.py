@@ -2,18 +2,18 @@
 
 import atexit
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from data.catalog import Row
 from data.cores import worker_pool
 from data.episode import Episode
 from data.errors import UserError, one_of
 from data.masks import read_masks, write_masks
-from data.merge import carry_out, plan_merge
+from data.merge import carry_out, origin_of, plan_merge, uid_of
 from data.session import Session
 from learn.propagate.carrier import PROPAGATED, Carrier
 from learn.propagate.demonstration import Demonstration, demonstration_of
@@ -96,7 +96,7 @@ def carried_over(source: Session, lessons: Path | None, scenes: Sequence[int]) -
         return None
 
 
-def can_propagate(plant: Plant) -> bool:
+def can_propagate(plant: Plant) -> TypeGuard[ArmEnv]:
     """Whether it is one of our arms at a task that says where the operator has to go next."""
     return isinstance(plant, ArmEnv) and type(plant).target_pos_m is not ArmEnv.target_pos_m
 
@@ -106,9 +106,9 @@ def can_propagate(plant: Plant) -> bool:
 
 def _bring_up_to_date(lessons: Session, source: Session) -> None:
     """Every episode of `source`, none that is there no longer, nor what followed from it; its split."""
-    held = {row.uid: row.number for row in source.rows()}
-    gone = {row.origin for row in lessons.rows() if row.operator != PROPAGATED and row.uid not in held}
-    lessons.trash(*(row.number for row in lessons.rows() if row.origin in gone))
+    held = {uid_of(source, row): row.number for row in source.rows()}
+    if gone := {row.uid for row in lessons.rows() if row.operator != PROPAGATED} - held.keys():
+        _forget(lessons, gone)
     carry_out(lessons, plan_merge(lessons, [source]), lambda done, words: None)
     masks = read_masks(source.path)
     if masks.named():
@@ -116,6 +116,14 @@ def _bring_up_to_date(lessons: Session, source: Session) -> None:
         train, valid = (tuple(numbers[n] for n in half if n in numbers) for half in (masks.train, masks.valid))
         write_masks(lessons.path, replace(masks, train=train, valid=valid))
         lessons.tidy_listing()
+
+
+def _forget(lessons: Session, uids: Set[str]) -> None:
+    """Delete copies, and what followed from them: all of it can be made again, and a copy in the trash would never be copied anew."""
+    for number, meta in list(lessons.metas()):
+        if meta.uid in uids or meta.settings.get(PROPAGATED, {}).get("from") in uids:
+            lessons.episode_path(number).unlink()
+    lessons.tidy_listing()
 
 
 # -- carrying over ------------------------------------------------------------------------------------------------------
@@ -149,7 +157,7 @@ class _Demonstrations:
         """A carrier in an environment of its own."""
         env, plant = make_plant(self.env_id, dict(self.env_kwargs))
         with closing(env):
-            if not (isinstance(plant, ArmEnv) and can_propagate(plant)):
+            if not can_propagate(plant):
                 raise UserError(
                     f"{self.env_id} does not say where the operator has to go, so nothing can be carried over; take one of ours"
                 )
@@ -158,7 +166,7 @@ class _Demonstrations:
 
     def _read(self, arm: ArmEnv) -> list[Demonstration]:
         source = Session.at(self.session)
-        read = (demonstration_of(arm, row.number, _named(source, row)) for row in self.there())
+        read = (demonstration_of(arm, _named(source, row)) for row in self.there())
         if found := [one for one in read if one is not None]:
             return found
         raise NothingToCarryError(
@@ -168,10 +176,9 @@ class _Demonstrations:
 
 
 def _named(source: Session, row: Row) -> Episode:
-    """The episode, saying where it is from as a merged copy does."""
+    """The episode, called as its copy is."""
     episode = source.read(row.number)
-    origin = row.origin or f"{source.path.resolve().name}#{row.number}"
-    return replace(episode, meta=replace(episode.meta, origin=origin))
+    return replace(episode, meta=replace(episode.meta, uid=uid_of(source, row), origin=origin_of(source, row)))
 
 
 Carried = tuple[int, Episode | None, int]

@@ -34,6 +34,7 @@ from teleop.screen import Fact
 from teleop.tally import Tally
 
 CHUNK, STEPS = 8, 2000
+COUNTED_EVERY_S = 1.0  # what is carried over: of hundreds of files that takes milliseconds
 MOST_ALONE = 3  # policies in a row without another episode of the person
 Waiting = Callable[[str], AbstractContextManager[None]]
 
@@ -122,6 +123,7 @@ class _Sitting:
         self.lessons = out / LESSONS_NAME if config.propagate and can_propagate(cockpit.plant) else None
         self.alone = 0
         self.newest: int | None = None
+        self.carried, self.counts_at_s = 0, 0.0
         if self.log.champion is not None:
             self._take_up(self.log.champion)
 
@@ -160,6 +162,8 @@ class _Sitting:
         if len(self.session) > self.spent.episodes:
             self.spent.look()
         self._set_work()
+        if self.lessons is not None and self.now_s >= self.counts_at_s:
+            self.carried, self.counts_at_s = max(0, len(Session(self.lessons)) - len(self.session)), self.now_s + COUNTED_EVERY_S
         self.facts = self._facts()
         return self.facts
 
@@ -296,8 +300,7 @@ class _Sitting:
         """For the window."""
         learns = f"learning policy {len(self.log.findings)}" if self.learner.busy else ""
         work = f"trying policy {self.log.champion}" if self.looks_again else learns
-        carried = 0 if self.lessons is None else max(0, len(Session(self.lessons)) - len(self.session))
-        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), work, carried)
+        return panel(self.log, self.spent.minutes, self.left, len(self.troubles), work, self.carried)
 
 
 def in_chunks(train: TrainConfig) -> TrainConfig:
