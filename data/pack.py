@@ -13,6 +13,7 @@ from data.catalog import Row
 from data.episode import Episode
 from data.episode_file import read_episode
 from data.errors import UserError
+from data.exchange.exporting import Target
 from data.files import put_in_place, temporary_name
 from data.index import env_args
 from data.masks import read_masks
@@ -69,6 +70,13 @@ def pack(session: Session, rows: Sequence[Row], out: Path, advance: Callable[[in
     finally:
         partial.unlink(missing_ok=True)
     return {name: len(mask) for name, mask in masks.items()}
+
+
+ROBOMIMIC = Target(
+    check=lambda order: check_out(order.session, order.out, order.overwrite),
+    write=lambda order, advance: {"masks": pack(order.session, order.rows, order.out, advance)},
+)
+"""`data export --to robomimic`."""
 
 
 def _about(session: Session, rows: Sequence[Row]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from data.catalog import Row
 from data.errors import UserError, one_of
@@ -20,6 +21,18 @@ def select(rows: Iterable[Row], words: Sequence[str]) -> list[int]:
     outcomes = {row.number: row.outcome for row in rows}
     chosen = {number for word in words for part in word.split(",") for number in _named(part.strip(), outcomes)}
     return sorted(chosen)
+
+
+def chosen_rows(session: Path, rows: Sequence[Row], words: Sequence[str], *, take_all: bool) -> list[Row]:
+    """The rows that `--episodes` names; without words successes and failures, or `take_all`. Refuses to choose none."""
+    if take_all and words:
+        raise UserError("--all and --episodes contradict each other; give one of them")
+    numbers = set(select(rows, words))
+    chosen = [row for row in rows if (row.number in numbers if words else take_all or row.usable)]
+    if not chosen:
+        there = "choose with --episodes, or give --all" if rows else "it is empty; record episodes first"
+        raise UserError(f"{session} has no such episode to take; {there}")
+    return chosen
 
 
 def _named(word: str, outcomes: dict[int, Outcome]) -> Iterator[int]:

@@ -202,9 +202,9 @@ BAD = {
     "the index": ("pack {session} --out {session}/session.hdf5 --overwrite", "is inside the session"),
     "two choices": ("pack {session} --out {new}/a.hdf5 --all --episodes 1", "--all and --episodes contradict each other"),
     "no such episode": ("pack {session} --out {new}/a.hdf5 --episodes 9", "--episodes '9' is not there; allowed: the numbers 0-2"),
-    "an outcome of none": ("pack {session} --out {new}/a.hdf5 --episodes partial", "has no such episode to pack; choose with --episodes"),
-    "nothing usable": ("pack {unfinished} --out {new}/a.hdf5", "has no such episode to pack; choose with --episodes, or give --all"),
-    "an empty session": ("pack {empty} --out {new}/a.hdf5", "has no such episode to pack; it is empty; record episodes first"),
+    "an outcome of none": ("pack {session} --out {new}/a.hdf5 --episodes partial", "has no such episode to take; choose with --episodes"),
+    "nothing usable": ("pack {unfinished} --out {new}/a.hdf5", "has no such episode to take; choose with --episodes, or give --all"),
+    "an empty session": ("pack {empty} --out {new}/a.hdf5", "has no such episode to take; it is empty; record episodes first"),
     "two envs": ("pack {envs} --out {new}/a.hdf5", "one file holds one env with one set of arguments, these are PandaLift-v0"),
     "damage": ("pack {damaged} --out {new}/a.hdf5", "000001.hdf5 cannot be read as an episode"),
 }

@@ -4,6 +4,7 @@ from data.commands.check import Check, Migrate, Recover
 from data.commands.combine import Merge, Pack, Split
 from data.commands.edit import Delete, Tag, Trim
 from data.commands.exchange import Import
+from data.commands.export import Export
 from data.commands.inspect import Inspect
 from data.commands.report import Report, Video
 
@@ -18,6 +19,7 @@ COMMANDS: dict[str, type] = {
     "merge": Merge,
     "pack": Pack,
     "import": Import,
+    "export": Export,
     "report": Report,
     "video": Video,
     "migrate": Migrate,

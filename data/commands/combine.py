@@ -2,7 +2,6 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +17,7 @@ from data.errors import UserError
 from data.masks import MASKS_NAME, Masks, read_masks, write_masks
 from data.merge import Plan, carry_out, plan_merge, verify
 from data.pack import check_one_env, check_out, pack
-from data.selection import counted, select
+from data.selection import chosen_rows, counted
 from data.session import Session
 from data.split import check_split, split_rows, stratum_of
 
@@ -159,11 +158,9 @@ class Pack:
     """print one JSON object on the last line"""
 
     def run(self) -> int:
-        if self.all and self.episodes:
-            raise UserError("--all and --episodes contradict each other; give one of them")
         session = Session.open(self.session)
         check_out(session, self.out, self.overwrite)
-        rows = self._chosen(session)
+        rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
         check_one_env(rows)
         check_space(self.out.parent, sum(row.size for row in rows), "--out")
         with progress_bar("packing", len(rows)) as advance:
@@ -176,15 +173,3 @@ class Pack:
         if self.json:
             print_json({"out": str(self.out), "episodes": len(rows), "steps": steps, "bytes": size, "masks": masks})
         return 0
-
-    def _chosen(self, session: Session) -> Sequence[Row]:
-        rows = session.rows()
-        if self.episodes:
-            numbers = set(select(rows, self.episodes))
-            chosen = [row for row in rows if row.number in numbers]
-        else:
-            chosen = [row for row in rows if self.all or row.usable]
-        if not chosen:
-            there = "choose with --episodes, or give --all" if rows else "it is empty; record episodes first"
-            raise UserError(f"{session.path} has no such episode to pack; {there}")
-        return chosen

@@ -1,0 +1,60 @@
+"""`python -m data export`: a session in another tool's format."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from data.change import check_space, megabytes
+from data.cli import EPISODES, SESSION, print_json, progress_bar
+from data.exchange.exporting import Order, Target
+from data.pack import ROBOMIMIC, check_one_env
+from data.selection import chosen_rows, counted
+from data.session import Session
+
+TargetName = Literal["robomimic"]
+TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC}
+
+
+@dataclass(frozen=True)
+class Export:
+    """Put a session into another tool's format: successes and failures, unless you choose. The session stays as it is.
+
+    robomimic: one HDF5 file, as `data pack` makes it (robomimic also reads the session's own session.hdf5).
+    """
+
+    session: tyro.conf.Positional[SESSION]
+    to: TargetName
+    """whose format"""
+    out: Annotated[Path, tyro.conf.arg(metavar="PATH")]
+    """the file (robomimic) or folder to write"""
+    episodes: EPISODES = ()
+    """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
+    all: bool = False
+    """also what was discarded, left behind or cut short"""
+    overwrite: bool = False
+    """replace what is there of that name"""
+    json: bool = False
+    """print one JSON object on the last line"""
+
+    def run(self) -> int:
+        session = Session.open(self.session)
+        rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
+        check_one_env(rows)
+        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite)
+        target.check(order)
+        check_space(self.out.parent, sum(row.size for row in rows), "--out")
+        with progress_bar("exporting", len(rows)) as advance:
+            facts = target.write(order, advance)
+        size, steps = _size(self.out), sum(row.steps for row in rows)
+        print(f"{self.out}: {counted(len(rows))}, {counted(steps, 'step')}, {megabytes(size)} as {self.to}")
+        if self.json:
+            print_json({"out": str(self.out), "to": self.to, "episodes": len(rows), "steps": steps, "bytes": size, **facts})
+        return 0
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(part.stat().st_size for part in (path.rglob("*") if path.is_dir() else [path]) if part.is_file())
