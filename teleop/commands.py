@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 import teleop
-from data.cli import SESSION, print_json, progress_bar, terminal_width
+from data.cli import EPISODES, SESSION, print_json, progress_bar, terminal_width
 from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
+from data.selection import counted, select
 from data.session import Session
 from data.video import QUALITY, check_size, is_folder
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
@@ -25,6 +26,7 @@ from teleop.devices.panel import PanelOptions, show_devices
 from teleop.devices.scripted import OperatorConfig
 from teleop.envs import make_plant
 from teleop.envs.adapter import Guest
+from teleop.envs.plant import Plant
 from teleop.equipment import Equipment
 from teleop.generate import Plan, generate
 from teleop.grip import GripStyle
@@ -321,6 +323,53 @@ class Replay:
 
 
 @dataclass(frozen=True)
+class Observe:
+    """Make a session anew, seen by the cameras you name, from the simulator states that are kept: train on pictures that
+    nobody recorded, or of another size.
+
+    Vectors stay as they were recorded; the numbers, outcomes, labels and the split too. Run it again and it goes on.
+    """
+
+    session: tyro.conf.Positional[SESSION]
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """the session to make"""
+    cameras: tuple[str, ...]
+    """NAME, NAME:WxH or NAME:WxH:rgb,depth,segmentation (python -m teleop envs ENV lists the names)"""
+    image_size: int = 84
+    """side of a picture in pixels, where a camera does not say"""
+    episodes: EPISODES = ()
+    """which episodes: numbers (3), ranges (5-9), outcomes (failure), all (default: all)"""
+    json: bool = False
+    """print one JSON object on the last line"""
+
+    def run(self) -> int:
+        from teleop.observe import Cameras, check_target, keep_split, observe_each
+
+        source = Session.open(self.session)
+        row = source.env_of()
+        if source.path.resolve() == self.out.resolve():
+            raise UserError(f"--out {self.out} is the session itself, which stays as it is; give another folder")
+        numbers = select(source.rows(), self.episodes or ("all",))
+        cameras = Cameras(self.cameras, self.image_size)
+        env_kwargs = cameras.arguments(row.env_kwargs)
+        env, plant = make_plant(row.env_id, env_kwargs)
+        with contextlib.closing(env), contextlib.ExitStack() as stack:
+            target = Session.create(self.out)
+            stack.enter_context(target.claim())
+            check_target(source, target, env_kwargs)
+            advance = stack.enter_context(progress_bar("observing", len(numbers)))
+            for done, number in enumerate(observe_each(source, target, plant, numbers, cameras), 1):
+                advance(done, f"episode {number}")
+                if self.json:
+                    print(f"episode {number}", flush=True)
+            keep_split(source, target)
+        print(f"{self.out}: {counted(len(numbers))} seen by {', '.join(self.cameras)}")
+        if self.json:
+            print_json({"out": str(self.out), "episodes": len(numbers), "cameras": list(self.cameras)})
+        return 0
+
+
+@dataclass(frozen=True)
 class Devices(PanelOptions):
     """Show what can move the sticks here, live in a terminal; tell pads apart, calibrate one."""
 
@@ -339,11 +388,15 @@ class Envs:
     """its arguments, NAME=VALUE"""
     env_python: str = ""
     """run it in this Python"""
+    json: bool = False
+    """of one environment: print one JSON object instead"""
 
     def run(self) -> int:
         if self.env:
             self._describe()
             return 0
+        if self.json:
+            raise UserError("--json describes one environment; name it: python -m teleop envs ENV --json")
         table = Table("environment", "task", "object", "modes", "longest evaluation")
         for env_id, max_steps in teleop.ENV_IDS.items():
             env, plant = make_plant(env_id, {})
@@ -360,6 +413,9 @@ class Envs:
         env, plant = make_plant(self.env, kwargs)
         try:
             spaces = env.observation_space.spaces  # type: ignore[attr-defined]
+            if self.json:
+                print_json(_description(self.env, plant, env.action_space, spaces))
+                return
             facts = {
                 "task": plant.task,
                 "modes": ", ".join(plant.modes) or "none that it can tell apart",
@@ -377,4 +433,21 @@ class Envs:
             env.close()
 
 
-COMMANDS: dict[str, type] = {"record": Record, "replay": Replay, "devices": Devices, "envs": Envs}
+def _description(env_id: str, plant: Plant, actions: Any, observations: Mapping[str, Any]) -> dict[str, Any]:
+    """`action_low`, `action_high`: what -1 and 1 stand for, each number by itself; empty where numbers are choices."""
+    own = plant.facts if isinstance(plant, Guest) else {"low": actions.low.tolist(), "high": actions.high.tolist()}
+    return {
+        "env": env_id,
+        "task": plant.task,
+        "modes": list(plant.modes),
+        "observation": {key: list(space.shape) for key, space in observations.items()},
+        "action_width": actions.shape[0],
+        "action_low": own["low"],
+        "action_high": own["high"],
+        "control_hz": plant.control_hz,
+        "exact_rewind": plant.can_restore,
+        "cameras": plant.camera_names,
+    }
+
+
+COMMANDS: dict[str, type] = {"record": Record, "replay": Replay, "observe": Observe, "devices": Devices, "envs": Envs}

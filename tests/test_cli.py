@@ -61,7 +61,7 @@ RECORD = "teleop record --device scripted --headless --session {new}"
 BAD = {
     # words
     "no subcommand": ("data", "inspect"),
-    "unknown subcommand of teleop": ("teleop fly", "record, replay, devices, envs"),
+    "unknown subcommand of teleop": ("teleop fly", "record, replay, observe, devices, envs"),
     "unknown subcommand of data": ("data fly", "inspect"),
     "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, demo"),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),

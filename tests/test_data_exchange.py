@@ -43,6 +43,12 @@ def sound(path: Path) -> Session:
     return session
 
 
+@pytest.fixture(autouse=True)
+def unknown_envs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up ids here are known to no simulator: it is not started each time to hear that (test_data_units.py does)."""
+    monkeypatch.setattr("data.commands.exchange.range_of_env", lambda env_id, env_kwargs: None)
+
+
 # -- files as other tools write them -------------------------------------------------------------------------------
 
 
@@ -512,7 +518,7 @@ def test_an_interrupted_import_goes_on_to_the_same_end(lift: Path, tmp_path: Pat
     with monkeypatch.context() as patch:
         patch.setattr(importing, "write_episode", interrupting(after, importing.write_episode))
         assert run(*words) == 130
-    assert len(Session.open(tmp_path / "twice").rows()) == after - 1
+    assert (len(Session.open(tmp_path / "twice").rows()) if after > 1 else (tmp_path / "twice").exists()) == after - 1
     assert run(*words) == 0
     twice = sound(tmp_path / "twice")
     assert [(row.uid, row.number) for row in twice.rows()] == [(row.uid, row.number) for row in once.rows()]
@@ -632,7 +638,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "no observations": (
         bad_demo(**{"obs/object": None, "obs/gripper": None, "obs/agentview_image": None}),
         "robomimic",
-        "demo_7 has no obs; it holds states and no observations; make them first with robomimic's",
+        "demo_7 has no observations; of its states --cameras makes some, where the environment is known here",
     ),
     "no actions": (bad_demo(actions=None), "robomimic", "demo_7 has no actions; it has dones, obs, rewards, states"),
     "lengths that differ": (
@@ -664,13 +670,6 @@ def test_bad_input_is_one_line_and_nothing_is_made(
     (tmp_path / "given").mkdir()
     path = write(tmp_path / "given")
     check_mistake(capsys, f"import {{path}} --from {format} --session {{new}} --env X-v0", says, path=path, new=tmp_path / "new")
-
-
-def test_actions_in_another_unit_are_refused_and_not_clipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_npz(tmp_path / "a.npz", **flat(actions=numbers(5, 2) * 90))
-    assert run("import", path, "--from", "npz", "--session", tmp_path / "new", "--env", ENV) == 2
-    assert "lie outside [-1, 1]: they are in another unit; scale them first" in capsys.readouterr().err
-    assert not (tmp_path / "new").exists()
 
 
 def test_demonstrations_that_are_not_alike_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -278,8 +278,8 @@ def test_films_leave_with_the_command_that_asked_for_them(recorded: Path, tmp_pa
     def interrupt(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("data.films.subprocess.Popen", popen)
-    monkeypatch.setattr("data.films._follow", interrupt)
+    monkeypatch.setattr("data.simulator.subprocess.Popen", popen)
+    monkeypatch.setattr("data.simulator._follow", interrupt)
     with pytest.raises(KeyboardInterrupt):
         film(recorded, [0], tmp_path, (160, 120), "front")
     (child,) = children

@@ -2,7 +2,8 @@
 
 import contextlib
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,9 +16,10 @@ from data.errors import UserError
 from data.exchange.arrays import open_d4rl, open_npz
 from data.exchange.files import check_path
 from data.exchange.foreign import Collection, Terms
-from data.exchange.importing import Imported, Survey, carry_out, check_width, survey, terms_of
+from data.exchange.importing import Imported, Survey, Wishes, carry_out, carry_out_seen, check_width, settle_range, survey, terms_of
 from data.exchange.minari import open_minari
 from data.exchange.robomimic import open_robomimic
+from data.exchange.units import check_words, range_of_env
 from data.schema import Outcome, Source
 from data.selection import counted
 from data.session import Session
@@ -35,8 +37,9 @@ OPEN: dict[FormatName, Callable[[Path], contextlib.AbstractContextManager[Collec
 class Import:
     """Read another tool's demonstrations into a session, for training. Those that it has already are passed over.
 
-    Everything is read and verified before the first episode is written. Numbers of the actions outside [-1, 1] are clipped,
-    and counted. What a format does not keep is absent: without simulator states an episode cannot be replayed.
+    Everything is read and verified before the first episode is written. Actions in another unit are rescaled to [-1, 1], and
+    it is said how; single numbers beyond are clipped, and counted. What a format does not keep is absent: without simulator
+    states an episode cannot be replayed.
     """
 
     path: tyro.conf.Positional[Annotated[Path, tyro.conf.arg(metavar="PATH")]]
@@ -47,6 +50,14 @@ class Import:
     """the session to add to; made where there is none"""
     env: Annotated[str | None, tyro.conf.arg(metavar="ENV_ID")] = None
     """the environment they are of (default: what the file says, else that of the session)"""
+    action_range: Annotated[tuple[float, ...], tyro.conf.arg(metavar="LOW HIGH ...")] = ()
+    """what -1 and 1 stand for in the file's actions, for all numbers or for each (default: as in the session, else the bounds of
+    the environment for plain arrays, else as they are, or their extremes where many lie outside [-1, 1])"""
+    cameras: tuple[str, ...] = ()
+    """draw what these cameras see of the simulator states in the file, where the environment is known here; pictures in the file
+    are left out (as for `teleop record`: NAME, NAME:WxH or NAME:WxH:rgb,depth,segmentation)"""
+    image_size: int = 84
+    """side of such a picture in pixels"""
     hz: float | None = None
     """steps a second (default: what the file says, else 20)"""
     outcome: Literal["success", "failure", "discarded"] = "success"
@@ -61,21 +72,25 @@ class Import:
     def run(self) -> int:
         if self.hz is not None and not (0.0 < self.hz < math.inf):
             raise UserError(f"--hz {self.hz} is no number of steps a second; give one above 0")
+        check_words(self.action_range)
         check_path(self.path)
         known = _known(self.session)
         with contextlib.ExitStack() as stack:
             collection = stack.enter_context(OPEN[self.format](self.path))
-            terms = terms_of(collection, known, self.env, self.hz, Outcome(self.outcome), Source[self.source.upper()])
+            wishes = Wishes(self.env, self.hz, Outcome(self.outcome), Source[self.source.upper()], self.cameras, self.image_size)
+            terms = terms_of(collection, known, wishes)
             with progress_bar("reading", len(collection.names)) as advance:
                 found = survey(collection, terms, advance, skip_bad=self.skip_bad)
             check_space(self.session, found.size, "--session")
             if known:
                 check_width(known, collection, found, terms)
-            session = known or Session.create(self.session)
+            terms = settle_range(terms, collection, found, known, self.action_range, range_of_env)
+            session = known or stack.enter_context(_new_session(self.session))
             stack.enter_context(session.claim())
             session.check_env(terms.env_id)
             with progress_bar("importing", len(found.uids)) as advance:
-                said = carry_out(session, collection, found, terms, self.path, advance)
+                write = carry_out_seen if self.cameras else carry_out
+                said = write(session, collection, found, terms, self.path, advance)
         self._print(session, found, said, terms)
         return 0
 
@@ -85,6 +100,8 @@ class Import:
         passed = f", {said.passed_over} passed over (already there, or in trash/)" if said.passed_over else ""
         steps = f" ({counted(said.steps, 'step')} of {terms.env_id})" if numbers else ""
         print(f"{session.path}: {counted(len(numbers))} imported{which}{steps}{passed}; {len(session)} in all")
+        if terms.action_range is not None:
+            print(terms.action_range)
         if said.clipped:
             print(f"{said.clipped:,} of {said.values:,} numbers outside [-1, 1] were clipped")
         for why in found.skipped.values():
@@ -96,6 +113,7 @@ class Import:
                     "passed_over": said.passed_over,
                     "skipped": dict(found.skipped),
                     "clipped": said.clipped,
+                    "action_range": terms.action_range.to_json() if terms.action_range else None,
                     "episodes": len(session),
                     "numbers": numbers,
                     "env": terms.env_id,
@@ -107,3 +125,17 @@ def _known(path: Path) -> Session | None:
     """The session at `path`; None where one is still to be made."""
     Session.check_path(path)
     return Session.open(path) if path.exists() and any(path.iterdir()) else None
+
+
+@contextlib.contextmanager
+def _new_session(path: Path) -> Iterator[Session]:
+    """A session that is gone again where nothing came into it."""
+    was_there = path.exists()
+    session = Session.create(path)
+    try:
+        yield session
+    finally:
+        if not len(session):
+            shutil.rmtree(path, ignore_errors=True)
+            if was_there:
+                path.mkdir()

@@ -21,6 +21,7 @@ NPZ, D4RL = "npz", "d4rl"
 OBSERVATIONS, NEXT = "observations", "next_observations"
 END_MARKS = ("terminals", "timeouts", "dones")
 STARTS, ENDS = "episode_starts", "episode_ends"
+INFOS = ("infos/qpos", "infos/qvel")  # where MuJoCo stood before each action
 SINGLE = ("actions", "rewards", *END_MARKS, STARTS, ENDS)
 LAYOUT = f"actions (N, m), observations (N, n) or observations_KEY, and {', '.join(END_MARKS)} (N,) or {STARTS} or {ENDS}"
 
@@ -44,7 +45,7 @@ def open_npz(path: Path) -> Iterator[Collection]:
         files = {file.stem: file for file in sorted(path.glob("*.npz"), key=lambda file: in_order(file.name))}
         if not files:
             raise UserError(f"{path} is a folder without .npz files; give a folder of one .npz an episode, or {other_formats(path)}")
-        yield Collection(NPZ, tuple(files), lambda name: _one(name, lambda: _load_npz(files[name])))
+        yield Collection(NPZ, tuple(files), lambda name: _one(name, lambda: _load_npz(files[name])), in_env_units=True)
     else:
         if not zipfile.is_zipfile(path):
             raise UserError(f"{path} is {kind_of(path)}, --from npz reads an .npz file or a folder of them; {other_formats(path)}")
@@ -60,7 +61,10 @@ def open_d4rl(path: Path) -> Iterator[Collection]:
         with looking(path, D4RL):
             groups = sorted((name for name in file if "actions" in names(file, name)), key=in_order)
             flat = {} if groups else _hdf5_table(file)
-        yield Collection(D4RL, tuple(groups), lambda name: _demonstration(file, name)) if groups else _flat(path, D4RL, flat)
+        if groups:
+            yield Collection(D4RL, tuple(groups), lambda name: _demonstration(file, name), in_env_units=True)
+        else:
+            yield _flat(path, D4RL, flat)
 
 
 def _demonstration(file: h5py.File, name: str) -> Foreign:
@@ -97,7 +101,7 @@ def _flat(path: Path, format: str, table: Table) -> Collection:
         with reading(name):
             return _foreign(table, rows[name], Outcome.PARTIAL if name == cut else None)
 
-    return Collection(format, tuple(rows), read)
+    return Collection(format, tuple(rows), read, in_env_units=True)
 
 
 def _spans(path: Path, table: Table) -> tuple[list[tuple[int, int]], bool]:
@@ -148,9 +152,18 @@ def _foreign(table: Table, rows: slice, outcome: Outcome | None) -> Foreign:
         obs=obs,
         actions=actions,
         rewards=np.asarray(table["rewards"][rows]).reshape(-1) if "rewards" in table else None,
+        columns=_states(table, rows),
         final_obs={key: np.asarray(row[0]) for key, row in last.items()} if set(last) == set(obs) and len(actions) else None,
         outcome=outcome,
     )
+
+
+def _states(table: Table, rows: slice) -> dict[str, Array]:
+    """robomimic's [time, qpos, qvel], from D4RL's infos; nobody kept the time, which is 0."""
+    if not all(name in table for name in INFOS):
+        return {}
+    qpos, qvel = (as_rows(np.asarray(table[name][rows], np.float64)) for name in INFOS)
+    return {"states": np.concatenate([np.zeros((len(qpos), 1)), qpos, qvel], axis=1)}
 
 
 def _observed(table: Table, prefix: str) -> dict[str, str]:
@@ -166,7 +179,7 @@ def _is_of(name: str, prefix: str) -> bool:
 
 
 def _is_read(name: str) -> bool:
-    return name in SINGLE or _is_of(name, OBSERVATIONS) or _is_of(name, NEXT)
+    return name in SINGLE or name in INFOS or _is_of(name, OBSERVATIONS) or _is_of(name, NEXT)
 
 
 def _load_npz(path: Path) -> dict[str, Array]:
@@ -183,5 +196,6 @@ def _load_npz(path: Path) -> dict[str, Array]:
 def _hdf5_table(group: h5py.Group) -> dict[str, h5py.Dataset]:
     """The datasets that matter, to be read row by row; those of a group of observations by their path."""
     paths = [f"{name}/{key}" for name in (OBSERVATIONS, NEXT) for key in names(group, name)]
+    paths += [path for path in INFOS if path.removeprefix("infos/") in names(group, "infos")]
     paths += [name for name in group if _is_read(name) and not names(group, name)]
     return {path: plain_dataset(group, path) for path in paths}

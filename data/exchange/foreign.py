@@ -13,6 +13,7 @@ from data.check import WITHIN_ONE, problems
 from data.checksum import digest_of
 from data.episode import Array, Episode
 from data.errors import UserError
+from data.exchange.units import ActionRange
 from data.schema import STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
 
 STICK_WIDTH = 21  # 6 axes, then 15 buttons: all at rest
@@ -20,6 +21,8 @@ DEFAULT_HZ = 20.0
 STATE = "state"  # what an observation without parts is called, as in `teleop record`
 UNKNOWN_SEED = -1
 FIELDS = {f.name: f for f in STEP_FIELDS}
+ROUNDING = 1e-6  # of float32 actions at the bounds of their range, after rescaling
+STATES_ONLY = "of its states --cameras makes some, where the environment is known here, else robomimic's dataset_states_to_obs does"
 OURS_TO_SAY = ("actions", "rewards", "dones")  # never taken as columns
 
 
@@ -52,6 +55,8 @@ class Collection:
 
     `read` gives what another tool kept, or an episode of ours as it is; raises BadEpisodeError for one that is damaged.
     `env_id` "" and `env_kwargs`, `control_hz` None: the file does not say. `masks`: the names in `train` and in `valid`.
+    `action_range`: the range (low (A,), high (A,)) the file says the actions have; None where it says none. With
+    `in_env_units` they are what the environment itself takes, by the convention of the format.
     """
 
     format: str
@@ -61,28 +66,43 @@ class Collection:
     env_kwargs: Mapping[str, Any] | None = None
     control_hz: float | None = None
     masks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    action_range: tuple[Array, Array] | None = None
+    in_env_units: bool = False
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What an import says of every episode; `outcome` and `source` only where the file does not say."""
+    """What an import says of every episode; `outcome` and `source` only where the file does not say.
+
+    `action_range` is what -1 and 1 stand for in the file's actions; None: they are what they are here. `cameras`: by which
+    the states are seen again, in pictures of `image_size` pixels a side; none leave the observations as they are.
+    """
 
     env_id: str
     env_kwargs: Mapping[str, Any]
     control_hz: float
     outcome: Outcome
     source: Source
+    action_range: ActionRange | None = None
+    cameras: tuple[str, ...] = ()
+    image_size: int = 84
+
+    @property
+    def seen_kwargs(self) -> Mapping[str, Any]:
+        """The environment's arguments with the cameras that were asked for."""
+        return {**self.env_kwargs, "cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else self.env_kwargs
 
 
-def check_foreign(name: str, foreign: Foreign) -> None:
+def check_foreign(name: str, foreign: Foreign, terms: Terms) -> None:
     """Refuse what cannot become an episode, in one line that names it."""
     actions = np.asarray(foreign.actions)
     if actions.ndim != 2 or actions.dtype.kind not in "fiub":
         raise BadEpisodeError(f"{name} has actions {actions.dtype} {actions.shape}; allowed: one row of numbers a step")
     if not actions.size:
         raise BadEpisodeError(f"{name} has no steps")
-    if not foreign.obs:
-        raise BadEpisodeError(f"{name} has no observations; there is nothing to learn from")
+    if not foreign.obs and not ("states" in foreign.columns and terms.cameras):
+        there = STATES_ONLY if "states" in foreign.columns else "there is nothing to learn from"
+        raise BadEpisodeError(f"{name} has no observations; {there}")
     numbers = {f"observation {key}": column for key, column in foreign.obs.items()}
     rewards = {} if foreign.rewards is None else {"rewards": foreign.rewards}
     for what, column in (numbers | rewards).items():
@@ -100,17 +120,20 @@ def uid_of(name: str, foreign: Foreign) -> str:
     return digest_of(np.frombuffer(words.encode(), np.uint8))
 
 
-def count_outside(foreign: Foreign) -> int:
-    """How many numbers of the actions lie outside [-1, 1]."""
-    return int(np.count_nonzero(np.abs(np.asarray(foreign.actions, np.float64)) > 1.0))
+def count_outside(foreign: Foreign, terms: Terms) -> int:
+    """How many numbers of the actions lie outside [-1, 1] as they will be kept."""
+    return int(np.count_nonzero(np.abs(_in_unit(foreign.actions, terms)) > 1.0 + ROUNDING))
 
 
 def to_episode(name: str, foreign: Foreign, terms: Terms, origin: str) -> Episode:
-    """The episode of a demonstration that `check_foreign` has let pass; its actions are clipped to [-1, 1].
+    """The episode of a demonstration that `check_foreign` has let pass; its actions are rescaled, then clipped to [-1, 1].
 
     Columns that nobody kept are what `data.schema` calls absent: no labels, sticks at rest, simulator states of width 0.
     Without a last observation the one before it stands there twice. Raises BadEpisodeError for values that mean nothing.
     """
+    said = {**foreign.about, "clipped": count_outside(foreign, terms), "has_final_obs": foreign.final_obs is not None}
+    if terms.action_range is not None and not terms.action_range.is_unit:
+        said["action_range"] = terms.action_range.to_json()
     meta = EpisodeMeta(
         env_id=terms.env_id,
         env_kwargs=terms.env_kwargs,
@@ -120,7 +143,7 @@ def to_episode(name: str, foreign: Foreign, terms: Terms, origin: str) -> Episod
         control_hz=terms.control_hz,
         clock="simulated",  # nobody measured how late the ticks were
         model_xml=foreign.model_xml,
-        settings={"imported": {**foreign.about, "clipped": count_outside(foreign), "has_final_obs": foreign.final_obs is not None}},
+        settings={"imported": said},
         versions={"imported_by": f"gamepad-dagger {__version__}"},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         uid=uid_of(name, foreign),
@@ -164,12 +187,16 @@ def _columns(foreign: Foreign, terms: Terms) -> dict[str, Array]:
         "decision_latency_s": nothing[:, 0],
     } | own
     absent = {f.name: np.full(count, f.absent) for f in STEP_FIELDS if f.name not in columns}
-    return {f.name: _stored(f, (columns | absent)[f.name]) for f in STEP_FIELDS}
+    return {f.name: _stored(f, (columns | absent)[f.name], terms) for f in STEP_FIELDS}
 
 
-def _stored(field: Field, column: Array) -> Array:
+def _in_unit(actions: Array, terms: Terms) -> NDArray[np.float64]:
+    return np.asarray(actions, np.float64) if terms.action_range is None else terms.action_range.to_unit(actions)
+
+
+def _stored(field: Field, column: Array, terms: Terms) -> Array:
     """In the schema's type; what is an action, within [-1, 1]."""
-    inside = np.clip(column, -1.0, 1.0) if field.name in WITHIN_ONE else np.asarray(column)
+    inside = np.clip(_in_unit(column, terms), -1.0, 1.0) if field.name in WITHIN_ONE else np.asarray(column)
     with np.errstate(over="ignore"):  # becomes infinite, which is found afterwards
         return inside.astype(field.dtype)
 

@@ -1,10 +1,15 @@
 """Importing: the demonstrations of a collection into a session, each once, however often it is asked for."""
 
 import json
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from data import merge
 from data.catalog import Row
 from data.change import changing
 from data.check import problems
@@ -15,31 +20,51 @@ from data.exchange.foreign import (
     DEFAULT_HZ,
     BadEpisodeError,
     Collection,
+    Foreign,
     Terms,
     check_foreign,
     count_outside,
     to_episode,
     with_terms,
 )
+from data.exchange.units import ActionRange, Numbers, range_of_extremes, range_of_settings, range_of_words
 from data.masks import read_masks, write_masks
 from data.schema import EpisodeMeta, Outcome, Source
 from data.session import TRASH_NAME, Session
+from data.simulator import simulate
 
 Progress = Callable[[int, str], None]
+AskBounds = Callable[[str, Mapping[str, Any]], ActionRange | None]
 MOST_OUTSIDE = 0.2  # a larger share of actions outside [-1, 1] is another unit, not a slip
 DEMO_PREFIX = "demo_"  # and the number that an episode of ours had, by which its branches name it
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says of the demonstrations; None or nothing where the file, or the session, is to say."""
+
+    env_id: str | None
+    hz: float | None
+    outcome: Outcome
+    source: Source
+    cameras: tuple[str, ...] = ()
+    image_size: int = 84
 
 
 @dataclass(frozen=True)
 class Survey:
     """What a collection holds: the uid of each sound demonstration by its name, and why others are `skipped`.
 
-    `size` in bytes is the most that the episodes will need.
+    `size` in bytes is the most that the episodes will need. `low`, `high` (A,): the extremes of the actions as the file has
+    them; `outside` is the share of their numbers beyond [-1, 1].
     """
 
     uids: Mapping[str, str]
     skipped: Mapping[str, str]
     size: int
+    low: Numbers
+    high: Numbers
+    outside: float
 
 
 @dataclass
@@ -56,13 +81,13 @@ class Imported:
     clipped: int = 0
 
 
-def terms_of(collection: Collection, session: Session | None, env: str | None, hz: float | None, outcome: Outcome, source: Source) -> Terms:
+def terms_of(collection: Collection, session: Session | None, asked: Wishes) -> Terms:
     """What every episode is said to be: what was asked for, else what the file says, else what the session holds.
 
     Raises UserError where nobody says the env, or the session holds another one.
     """
     row = _first_row(session)
-    env_id = env or collection.env_id or (row.env_id if row else "")
+    env_id = asked.env_id or collection.env_id or (row.env_id if row else "")
     if not env_id:
         raise UserError(f"nothing says which environment the {collection.format} demonstrations are of; give --env ENV_ID")
     same = _bare(env_id) == _bare(collection.env_id)
@@ -70,12 +95,22 @@ def terms_of(collection: Collection, session: Session | None, env: str | None, h
     held = dict(row.env_kwargs) if row else {}
     if session:
         session.check_env(env_id)
-    if row and told is not None and dict(told) != held:
+    hz = asked.hz or collection.control_hz or DEFAULT_HZ
+    terms = Terms(
+        env_id,
+        held if told is None else dict(told),
+        hz,
+        asked.outcome,
+        asked.source,
+        cameras=asked.cameras,
+        image_size=asked.image_size,
+    )
+    if row and dict(terms.seen_kwargs) != held:
         raise UserError(
-            f"the session holds {env_id} {json.dumps(held)} and these are of {env_id} {json.dumps(told)}; a session is of one env with "
-            "one set of arguments: give another --session"
+            f"the session holds {env_id} {json.dumps(held)} and these are of {env_id} {json.dumps(dict(terms.seen_kwargs))}; a session "
+            "is of one env with one set of arguments: give another --session"
         )
-    return Terms(env_id, held if told is None else dict(told), hz or collection.control_hz or DEFAULT_HZ, outcome, source)
+    return terms
 
 
 def survey(collection: Collection, terms: Terms, advance: Progress, *, skip_bad: bool = False) -> Survey:
@@ -87,9 +122,11 @@ def survey(collection: Collection, terms: Terms, advance: Progress, *, skip_bad:
     skipped: dict[str, str] = {}
     alike: tuple[str, _Shapes] | None = None
     clipped = numbers = size = 0
+    low: Numbers | None = None
+    high: Numbers | None = None
     for done, name in enumerate(collection.names, 1):
         try:
-            episode, outside = _prepared(collection, name, terms, name)
+            episode, foreign = _prepared(collection, name, terms, name)
         except BadEpisodeError as error:
             if not skip_bad:
                 raise UserError(f"{error}; --skip-bad leaves such out") from error
@@ -98,16 +135,58 @@ def survey(collection: Collection, terms: Terms, advance: Progress, *, skip_bad:
             alike = alike or (name, _shapes(episode))
             _check_alike(*alike, name, _shapes(episode))
             uids[name] = episode.meta.uid
-            clipped, numbers = clipped + outside, numbers + episode.steps["actions"].size
+            actions = episode.steps["actions"] if foreign is None else foreign.actions
+            least, most = (np.asarray(side(actions, axis=0), np.float64) for side in (np.min, np.max))
+            low, high = least if low is None else np.minimum(low, least), most if high is None else np.maximum(high, most)
+            numbers += actions.size
+            clipped += 0 if foreign is None else count_outside(foreign, terms)
             size += sum(array.nbytes for array in (*episode.steps.values(), *episode.obs.values()))
         advance(done, f"{len(skipped)} left out" if skipped else "")
-    if not uids:
+    if low is None or high is None:
         raise UserError(f"all {len(skipped)} demonstrations are left out, the first because {next(iter(skipped.values()))}")
-    if clipped > MOST_OUTSIDE * numbers:
-        raise UserError(
-            f"{clipped:,} of {numbers:,} numbers of the actions lie outside [-1, 1]: they are in another unit; scale them first"
-        )
-    return Survey(uids, skipped, size)
+    return Survey(uids, skipped, size, low, high, clipped / numbers)
+
+
+def settle_range(
+    terms: Terms, collection: Collection, found: Survey, session: Session | None, asked: Sequence[float], bounds: AskBounds
+) -> Terms:
+    """The terms with what -1 and 1 stand for: as asked, else as in the session, else as the environment or the file says.
+
+    `bounds` asks the environment, for formats that keep its own units. Without a word from anybody actions of which more than
+    `MOST_OUTSIDE` lie beyond [-1, 1] are taken by their extremes. Raises UserError where the session's actions mean something else.
+    """
+    held, width = _held_range(session), len(found.low)
+    if asked:
+        wanted: ActionRange | None = range_of_words(asked, width)
+        if held is not None and not range_of_words(asked, width).same(held):
+            raise UserError(f"in this session {held}, which is not --action-range; leave that out, or give another --session")
+    else:
+        wanted = held or (bounds(terms.env_id, terms.env_kwargs) if collection.in_env_units else None)
+        if wanted is None or (held is None and not wanted.can_hold(found.low, found.high)):
+            wanted = _range_in_file(collection, found)
+            if wanted is not None and session is not None and _first_row(session) is not None:
+                raise UserError(
+                    f"{session.path} holds actions in [-1, 1], and {found.outside:.0%} of the numbers here lie outside: say what -1 and 1 "
+                    "stand for with --action-range LOW HIGH, or give another --session"
+                )
+    return replace(terms, action_range=None if wanted is None or wanted.is_unit else wanted)
+
+
+def _range_in_file(collection: Collection, found: Survey) -> ActionRange | None:
+    """None where the actions are in [-1, 1] as they are, but for slips."""
+    if found.outside <= MOST_OUTSIDE:
+        return None
+    if collection.action_range is not None and len(collection.action_range[0]) == len(found.low):
+        return range_of_extremes(*collection.action_range, said_by=f"the {collection.format} set's own statistics")
+    return range_of_extremes(found.low, found.high, said_by="their extremes: nothing says their unit")
+
+
+def _held_range(session: Session | None) -> ActionRange | None:
+    """What the imports before have settled; None where there were none, or nothing was rescaled."""
+    for row in reversed(session.rows() if session else []):
+        if row.origin and session is not None:
+            return range_of_settings(read_meta(session.episode_path(row.number)).settings)
+    return None
 
 
 def check_width(session: Session, collection: Collection, found: Survey, terms: Terms) -> None:
@@ -135,29 +214,53 @@ def carry_out(session: Session, collection: Collection, found: Survey, terms: Te
     with changing(session):
         try:
             for done, name in enumerate(missing, 1):
-                episode, outside = _prepared(collection, name, terms, f"{path.resolve().name}#{name}")
+                episode, foreign = _prepared(collection, name, terms, f"{path.resolve().name}#{name}")
                 if episode.meta.uid != found.uids[name]:
                     raise UserError(f"{path} was changed while it was read ({name}); run this again when nobody writes to it")
                 meta = _related(episode.meta, numbers)
                 write_episode(session.episode_path(numbers[name]), replace(episode, meta=meta))
                 said.numbers[name] = numbers[name]
                 said.steps, said.values = said.steps + len(episode), said.values + episode.steps["actions"].size
-                said.clipped += outside
+                said.clipped += 0 if foreign is None else count_outside(foreign, terms)
                 advance(done, f"episode {numbers[name]}")
         finally:
             _keep_masks(session, collection, said.numbers)
     return said
 
 
-def _prepared(collection: Collection, name: str, terms: Terms, origin: str) -> tuple[Episode, int]:
-    """A demonstration as an episode, and how many of its actions' numbers were clipped."""
+def carry_out_seen(session: Session, collection: Collection, found: Survey, terms: Terms, path: Path, advance: Progress) -> Imported:
+    """As `carry_out`, with the pictures that the simulator draws of the states; what it cannot draw makes nothing of all.
+
+    Raises UserError with its reason.
+    """
+    held = _held(session)
+    missing = {name: uid for name, uid in found.uids.items() if uid not in held}
+    said = Imported(passed_over=len(found.uids) - len(missing))
+    if not missing:
+        return said
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=session.path.parent) as scratch:
+        plain, seen = Session.create(Path(scratch) / "plain"), Path(scratch) / "seen"
+        with plain.claim():
+            said = replace(carry_out(plain, collection, replace(found, uids=missing), terms, path, advance), passed_over=said.passed_over)
+        names = {number: name for name, number in said.numbers.items()}
+        words = ["observe", str(plain.path), "--out", str(seen), "--cameras", *terms.cameras, "--image-size", str(terms.image_size)]
+        simulate([*words, "--json"], "seeing", len(missing))
+        plan = merge.plan_merge(session, [Session.open(seen)])
+        merge.carry_out(session, plan, lambda done, note: None)
+    said.numbers = {names[int(copy.source.stem)]: copy.number for copy in plan.copies}
+    _keep_masks(session, collection, said.numbers)
+    return said
+
+
+def _prepared(collection: Collection, name: str, terms: Terms, origin: str) -> tuple[Episode, Foreign | None]:
+    """A demonstration as an episode, and as it was where another tool kept it."""
     found = collection.read(name)
     if isinstance(found, Episode):
         if wrong := problems(found):
             raise BadEpisodeError(f"{name} is damaged ({'; '.join(wrong)})")
-        return with_terms(found, terms, origin), 0
-    check_foreign(name, found)
-    return to_episode(name, found, terms, origin), count_outside(found)
+        return with_terms(found, terms, origin), None
+    check_foreign(name, found, terms)
+    return to_episode(name, found, terms, origin), found
 
 
 _Shapes = Mapping[str, tuple[int, ...]]

@@ -24,7 +24,6 @@ FORMAT = "robomimic"
 DEMO = re.compile(r"demo_[0-9]+")
 MASKS = ("train", "valid")
 OURS = ("schema_version", "outcome", "env_id")  # attributes that only an episode of ours has
-STATES_ONLY = "it holds states and no observations; make them first with robomimic's scripts/dataset_states_to_obs.py"
 
 
 @contextlib.contextmanager
@@ -107,8 +106,6 @@ def _our_group(name: str, group: h5py.Group) -> Episode:
 
 def _foreign(name: str, group: h5py.Group) -> Foreign:
     keys = names(group, "obs")
-    if not keys:
-        raise BadEpisodeError(f"{name} has no obs; {STATES_ONLY}")
     found = {member: read_array(group, member) for member in group if member in FIELDS}
     if "actions" not in found:
         raise BadEpisodeError(f"{name} has no actions; it has {listed(group)}")

@@ -189,6 +189,13 @@ class ArmEnv(gymnasium.Env[Obs, NDArray[np.float32]], Plant):
         """robomimic's [time, qpos, qvel] (1 + nq + nv,)."""
         return np.concatenate([[self.data.time], self.data.qpos, self.data.qvel])
 
+    def at_ease(self, state: Vector) -> Vector:
+        """The servos hold the joints where they stand; the task remembers nothing of the way."""
+        self.stand_as(state)
+        self.data.ctrl[self._arm_ctrl] = self.data.qpos[self._arm_qpos]
+        self.memory[:] = 0.0
+        return self.sim_state()
+
     # -- what operators and windows look at ------------------------------------------------------------------------
 
     @property

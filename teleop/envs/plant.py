@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import UserError
 from teleop.envs.render import FAST, GhostGeom, Image, Look
 
 if TYPE_CHECKING:
@@ -74,6 +75,22 @@ class Plant(ABC):
     @abstractmethod
     def stand_as(self, state: Vector) -> None:
         """Stand as in a state from `sim_state`, for looking at; no observation is made."""
+
+    def restore_flat(self, state: Vector) -> Obs:
+        """Put back (1+nq+nv,) [time, qpos, qvel] and observe; what else the next step depends on is as nothing had happened.
+
+        What follows is then like what was recorded, not the same to the bit. Raises UserError for another env's state.
+        """
+        if not self.can_restore or np.shape(state) != np.shape(self.flat_state()):
+            expected = f"({len(self.flat_state())},)" if self.can_restore else "none: it has no states to put back"
+            raise UserError(f"[time, qpos, qvel] has shape {np.shape(state)}, this env needs {expected}; use the env it was recorded in")
+        whole = self.sim_state()
+        whole[: len(state)] = state  # mjSTATE_INTEGRATION begins with these
+        return self.restore(self.at_ease(whole))
+
+    def at_ease(self, state: Vector) -> Vector:
+        """A state from `sim_state` with its controls such that nothing begins to move by them."""
+        return state
 
     def begin_again(self, seed: int, state: Vector) -> None:
         """Stand at the start of an episode, recorded from `reset(seed=seed)`, whose first state is `state`."""

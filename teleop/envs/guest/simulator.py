@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .memory import put_back, remember
-from .spaces import GuestError, action_width, choice_counts, flat, to_action, to_obs
+from .spaces import GuestError, action_range, action_width, choice_counts, flat, to_action, to_obs
 
 Vector = NDArray[np.float64]
 Obs = dict[str, NDArray[Any]]
@@ -40,11 +40,14 @@ class Simulator:
     def facts(self) -> dict[str, Any]:
         """Plain values. `hz` steps a second; `cameras` to look through, empty where it can only draw itself."""
         spec = self.env.spec
+        low, high = action_range(self.env.action_space)
         cameras = [self.model.camera(i).name or f"camera{i}" for i in range(self.model.ncam)] if self.mujoco else []
         return {
             "id": "" if spec is None else spec.id,
             "actions": str(self.env.action_space),
             "width": action_width(self.env.action_space),
+            "low": low,
+            "high": high,
             "names": self._actuators(),
             "choices": choice_counts(self.env.action_space),
             "hz": float(self.env.metadata.get("render_fps") or DEFAULT_HZ),

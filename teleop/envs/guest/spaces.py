@@ -47,12 +47,24 @@ def to_action(vector: Floats, space: spaces.Space[Any]) -> Any:
     return (np.asarray(vector).reshape(space.shape or ()) > 0).astype(np.int8)
 
 
-def _to_box(vector: Floats, space: spaces.Box) -> Any:
+def action_range(space: spaces.Space[Any]) -> tuple[list[float], list[float]]:
+    """What −1 and 1 stand for, in each number of a Box; of other spaces, whose numbers choose, nothing."""
+    if not isinstance(space, spaces.Box):
+        return [], []
+    low, high = _bounds(space)
+    return low.reshape(-1).tolist(), high.reshape(-1).tolist()
+
+
+def _bounds(space: spaces.Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Finite bounds are ±1; where there are none the number is taken as it is."""
-    values = vector.reshape(space.shape).astype(np.float64)
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     bounded = np.isfinite(low) & np.isfinite(high)
-    low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+    return np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
+
+
+def _to_box(vector: Floats, space: spaces.Box) -> Any:
+    values = vector.reshape(space.shape).astype(np.float64)
+    low, high = _bounds(space)
     if np.all(low == -1.0) and np.all(high == 1.0):
         return vector.reshape(space.shape).astype(space.dtype)  # to the bit
     return (low + (values + 1.0) / 2.0 * (high - low)).astype(space.dtype)
