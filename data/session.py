@@ -104,6 +104,15 @@ class Session:
     def __len__(self) -> int:
         return len(self.episode_paths())
 
+    def __bool__(self) -> bool:
+        """An empty session is one, too."""
+        return True
+
+    def __iter__(self) -> Iterator[Episode]:
+        """The episodes in order, verified, one in memory at a time; raises DamagedError at one that is damaged."""
+        for path in self.episode_paths():
+            yield read_episode(path)
+
     def episode_paths(self) -> list[Path]:
         return sorted((self.path / EPISODES_NAME).glob("[0-9]*.hdf5"))
 

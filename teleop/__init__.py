@@ -1,6 +1,16 @@
-"""How a person drives: devices, environments, the loop. Importing registers the Gymnasium environments."""
+"""How a person drives: devices, environments, the loop. Importing registers the Gymnasium environments.
+
+`from teleop import record` is the way in; see docs/python.md.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
+
+if TYPE_CHECKING:
+    from teleop.api import record
+
+__all__ = ["ENV_IDS", "ROBOTS", "TASKS", "record"]
 
 TASKS = {
     "Reach": ("reach:Reach", 150),
@@ -25,3 +35,12 @@ for _title, _robot in ROBOTS.items():
         gymnasium.register(
             f"{_title}{_task}-v0", entry_point=f"teleop.envs.tasks.{_where}", max_episode_steps=_steps, kwargs={"robot": _robot}
         )
+
+
+def __getattr__(name: str) -> Any:
+    """`record`, imported when it is asked for: it needs more than the environments do."""
+    if name == "record":
+        from teleop.api import record
+
+        return record
+    raise AttributeError(f"module 'teleop' has no attribute {name!r}")

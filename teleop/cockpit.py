@@ -1,7 +1,7 @@
 """Cockpit: the env, the device, the screen and the clock that belong together in one run."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import gymnasium
 
 import teleop
 from data.errors import UserError
-from data.schema import Phase
+from data.schema import Phase, Source
 from data.session import Session
 from teleop.clock import Clock, RealClock, SimulatedClock
 from teleop.desk import Desk, Pile
@@ -37,6 +37,7 @@ from teleop.scribe import InlineScribe, ScribeProcess
 from teleop.stick_map import StickMap, stick_map_for
 from teleop.window import SIZE_PX, LookName, Window, WindowConfig, start_pygame
 
+MakeDevice = Callable[[Plant], Device]
 LONGEST_S = 60.0
 PARTING_S = 12.0
 
@@ -47,7 +48,8 @@ class CockpitConfig:
 
     `pad` chooses among gamepads, `mappings` is a file of SDL mappings; `seed` also seeds the scripted operator; `trims`:
     idle ends are set aside; `painter` draws (None: the usual one). `max_seconds` None: the env's own limit, else 60 s.
-    `sticks` is the file of a guest environment's stick map (None: the one it has).
+    `sticks` is the file of a guest environment's stick map (None: the one it has). `own_device` makes a device of one's own
+    instead of `device`; with a scripted one and no window the clock is simulated.
     """
 
     env_id: str = "PandaLift-v0"
@@ -66,6 +68,7 @@ class CockpitConfig:
     sound: bool = False
     painter: type | None = None
     sticks: Path | None = None
+    own_device: MakeDevice | None = None
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,11 @@ def open_cockpit(config: CockpitConfig) -> Iterator[Cockpit]:
         stack.callback(env.close)
         screen: Screen = _window(config, plant, kind) if display else Headless(pump=kind == "gamepad")
         stack.callback(screen.close)
-        device = _open_device(kind, config, plant)
+        device = config.own_device(plant) if config.own_device else _open_device(kind, config, plant)
         stack.callback(device.close)
         config = _calibrated(config, device)
         period_s = 1.0 / plant.control_hz
-        clock: Clock = SimulatedClock(period_s) if kind == "scripted" and not display else RealClock(period_s)
+        clock: Clock = SimulatedClock(period_s) if device.source is Source.SCRIPTED and not display else RealClock(period_s)
         yield Cockpit(config, env, plant, device, screen, clock, why, sticks)
 
 
@@ -189,6 +192,8 @@ def _open_env(config: CockpitConfig) -> tuple[gymnasium.Env[Any, Any], Plant, St
 
 def _choose(config: CockpitConfig, display: bool) -> tuple[DeviceName, str]:
     """pygame is started only when hardware may be used; a bare server needs nothing of it."""
+    if config.own_device is not None:
+        return config.device, "device: your own"
     pads, unmapped_pads, raw = 0, list[str](), 0
     if config.mappings is not None or config.device in ("auto", "gamepad"):
         start_pygame(display=False)

@@ -20,7 +20,7 @@ from data.schema import Source
 from data.selection import counted, select
 from data.session import Session
 from data.video import QUALITY, check_size, is_folder
-from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
+from teleop.cockpit import Cockpit, CockpitConfig, MakeDevice, open_cockpit
 from teleop.devices import DeviceName, has_display
 from teleop.devices.panel import PanelOptions, show_devices
 from teleop.devices.scripted import OperatorConfig
@@ -106,6 +106,11 @@ class Record:
     """scripted operator without a window: processes (default: every core); the result does not depend on it"""
 
     def run(self) -> int:
+        self.drive()
+        return 0
+
+    def drive(self, own_device: MakeDevice | None = None) -> None:
+        """All of it; with a device of one's own it is that."""
         self._check()
         Session.check_path(self.session)
         operator = operator_with(self.skill)
@@ -119,6 +124,7 @@ class Record:
             operator=operator,
             trims=self.trim,
             sticks=self.sticks,
+            own_device=own_device,
         )
         with contextlib.ExitStack() as stack:
             if self.session.exists():  # who is second hears it before anything opens
@@ -135,7 +141,6 @@ class Record:
             if not self.session.exists():
                 stack.enter_context(Session.create(self.session).claim())
             self._drive(cockpit, Session(self.session), names, plan)
-        return 0
 
     def _env_kwargs(self) -> dict[str, Any]:
         """What the environment is made with, and what the episodes keep of it: only what was asked for."""
@@ -191,7 +196,7 @@ class Record:
         )
         with contextlib.ExitStack() as stack:
             on_episode = None if real else _progress(stack, wished)
-            workers = 1 if real else self._processes(wished)
+            workers = 1 if real or cockpit.config.own_device is not None else self._processes(wished)
             if workers > 1:
                 tally = Tally.of(session)
                 stack.callback(lambda: _print_kept(tally, session, real=False))  # also after Ctrl-C

@@ -85,7 +85,7 @@ class Import:
             if known:
                 check_width(known, collection, found, terms)
             terms = settle_range(terms, collection, found, known, self.action_range, range_of_env)
-            session = known or stack.enter_context(_new_session(self.session))
+            session = stack.enter_context(_new_session(self.session)) if known is None else known
             stack.enter_context(session.claim())
             session.check_env(terms.env_id)
             with progress_bar("importing", len(found.uids)) as advance:
