@@ -72,6 +72,11 @@ def env_in(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return env_id if known else f"{module}:{env_id}", kwargs
 
 
+def task_of(env_id: str) -> str:
+    """Which of our tasks it is; "" for any other environment."""
+    return _parts(env_id.removeprefix("teleop:"))[1]
+
+
 def _parts(name: str) -> tuple[str, str]:
     """(title of the robot, task) of one of our environments, else two empty texts."""
     for title in ROBOTS:
