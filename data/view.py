@@ -187,7 +187,7 @@ class _Log:
     def __init__(self, recording: "rerun.RecordingStream", episode: Episode) -> None:
         self.recording, self.episode = recording, episode
         time_s = _floats(episode.steps["time_s"])
-        self.time_s = np.append(time_s, time_s[-1] + 1.0 / episode.meta.control_hz)
+        self.time = np.round(1e9 * np.append(time_s, time_s[-1] + 1.0 / episode.meta.control_hz)).astype("timedelta64[ns]")
 
     # -- the parts -------------------------------------------------------------------------------------------------
 
@@ -304,7 +304,7 @@ class _Log:
 
         numbers = np.asarray(rows, np.int64)
         if len(numbers):
-            times = [rr.TimeColumn("step", sequence=numbers), rr.TimeColumn("time", duration=self.time_s[numbers])]
+            times = [rr.TimeColumn("step", sequence=numbers), rr.TimeColumn("time", duration=self.time[numbers])]
             self.recording.send_columns(path, indexes=times, columns=columns)
 
     def _points(self, path: str, places: Array, colour: Colour, name: str, radius_m: float) -> None:

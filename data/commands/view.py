@@ -49,9 +49,8 @@ class View:
                     show(name, number, episode)
                 advance(done, f"episode {number}")
         if self.save:
-            print(
-                f"{self.save}: {counted(len(numbers))}, {size / 1e6:.1f} MB; look at it with: rerun {self.save}{'/*' * (len(numbers) > 1)}"
-            )
+            files = paths[numbers[0]] if len(numbers) == 1 else self.save / f"*{SUFFIX}"
+            print(f"{self.save}: {counted(len(numbers))}, {size / 1e6:.1f} MB; look at it with: rerun {files}")
         else:
             print(f"sent {counted(len(numbers))} to the viewer")
         if without:
