@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-robomimic faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -33,8 +33,9 @@ bench-recording: $(STAMP)
 bench-sessions: $(STAMP)
 	$(BIN)/python tests/bench_sessions.py
 
-check-robomimic: $(STAMP)
-	$(BIN)/python tests/check_robomimic.py $(PEER)
+# PEER is the Python of an environment with that tool; each script says what to install there.
+check-lerobot check-minari check-robomimic: $(STAMP)
+	$(BIN)/python tests/$(subst -,_,$@).py $(PEER) $(SESSION)
 
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py

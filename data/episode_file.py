@@ -36,7 +36,7 @@ def write_episode(path: Path, episode: Episode) -> str:
         for group in ("obs", "final_obs"):
             file.create_group(group)
         for name, array in arrays.items():
-            _write(file, name, array)
+            write_array(file, name, array)
         replace_file(path, image_of(file))
     return str(attrs[CHECKSUM])
 
@@ -81,8 +81,8 @@ def _named(meta: EpisodeMeta) -> dict[str, Any]:
     return attrs
 
 
-def _write(file: h5py.File, name: str, array: Array) -> None:
-    """Images are stored losslessly in one chunk per frame, so that a random window reads only its frames."""
+def write_array(file: h5py.Group, name: str, array: Array) -> None:
+    """A new dataset. Images are stored losslessly in one chunk per frame, so that a random window reads only its frames."""
     if array.dtype == np.uint8 and array.ndim == 4:
         file.create_dataset(name, data=array, chunks=(1, *array.shape[1:]), compression="gzip", compression_opts=1)
     else:

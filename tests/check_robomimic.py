@@ -25,7 +25,7 @@ from data_tools import snapshot
 from data.session import Session
 
 ROOT = Path(__file__).parents[1]
-TRAINING = Path(__file__).parent / "peers" / "robomimic_training.py"
+TRAINING = Path(__file__).parent / "peers" / "robomimic_peer.py"
 CAMERAS = ("front", "wrist")
 VERSIONS = "import mujoco, robomimic, torch; print(*(f'{m.__name__} {m.__version__}' for m in (robomimic, torch, mujoco)))"
 
@@ -96,7 +96,7 @@ def comes_back(peer: Peer, model: str) -> tuple[bool, str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", type=Path)
-    parser.add_argument("--session", type=Path, help="with front and wrist cameras; recorded when not given")
+    parser.add_argument("session", type=Path, nargs="?", help="with front and wrist cameras; recorded when not given")
     parser.add_argument("--episodes", type=int, default=30)
     parser.add_argument("--epochs", type=int, nargs=3, default=(40, 4, 2), help="of BC, BC-RNN-GMM and image BC")
     parser.add_argument("--steps", type=int, nargs=3, default=(100, 100, 50), help="a epoch, of each")

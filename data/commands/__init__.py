@@ -7,6 +7,7 @@ from data.commands.exchange import Import
 from data.commands.export import Export
 from data.commands.inspect import Inspect
 from data.commands.report import Report, Video
+from data.commands.view import View
 
 COMMANDS: dict[str, type] = {
     "inspect": Inspect,
@@ -22,5 +23,6 @@ COMMANDS: dict[str, type] = {
     "export": Export,
     "report": Report,
     "video": Video,
+    "view": View,
     "migrate": Migrate,
 }

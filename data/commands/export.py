@@ -10,12 +10,13 @@ import tyro
 from data.change import check_space, megabytes
 from data.cli import EPISODES, SESSION, print_json, progress_bar
 from data.exchange.exporting import Order, Target
+from data.exchange.minari_set import MINARI
 from data.pack import ROBOMIMIC, check_one_env
 from data.selection import chosen_rows, counted
 from data.session import Session
 
-TargetName = Literal["robomimic"]
-TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC}
+TargetName = Literal["robomimic", "minari"]
+TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC, "minari": MINARI}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Export:
     """Put a session into another tool's format: successes and failures, unless you choose. The session stays as it is.
 
     robomimic: one HDF5 file, as `data pack` makes it (robomimic also reads the session's own session.hdf5).
+    minari: a data set's folder (Minari 0.5, HDF5); what it has no place for goes into infos, and an import brings all of it back.
     """
 
     session: tyro.conf.Positional[SESSION]
@@ -34,6 +36,8 @@ class Export:
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     all: bool = False
     """also what was discarded, left behind or cut short"""
+    name: Annotated[str, tyro.conf.arg(metavar="NAME")] = ""
+    """what the data set is called: [namespace/]name-v0 (minari; default: after its folder)"""
     overwrite: bool = False
     """replace what is there of that name"""
     json: bool = False
@@ -43,7 +47,7 @@ class Export:
         session = Session.open(self.session)
         rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
         check_one_env(rows)
-        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite)
+        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite, name=self.name)
         target.check(order)
         check_space(self.out.parent, sum(row.size for row in rows), "--out")
         with progress_bar("exporting", len(rows)) as advance:

@@ -1,25 +1,31 @@
-"""Minari: a data set's folder, or the HDF5 file in it; metadata.json beside the file says what the numbers mean."""
+"""Minari: a data set's folder, or the HDF5 file in it; metadata.json beside the file says what the numbers mean.
+
+Episodes that `data export` put there come back as they were.
+"""
 
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from data.episode import Array
+from data.episode import Array, Episode
 from data.errors import UserError
+from data.exchange.env_spec import env_in
 from data.exchange.files import in_order, kind_of, listed, looking, open_hdf5, other_formats, reading
 from data.exchange.foreign import BadEpisodeError, Collection, Foreign, as_rows, flags
+from data.exchange.minari_layout import OURS, env_of, episode_in, is_ours
 from data.exchange.spaces import Space, actions_from, boxes_in, observations_from
 from data.hdf5 import item, names, read_array
 from data.schema import Outcome
 
 FORMAT = "minari"
+DEMO_PREFIX = "demo_"  # as a packed file names them
 MAIN_NAME, METADATA_NAME = "main_data.hdf5", "metadata.json"
 EPISODE = re.compile(r"episode_[0-9]+")
 SUCCESS_WORDS = ("success", "is_success", "task_success")  # as `teleop record` looks for them
@@ -27,12 +33,17 @@ SUCCESS_WORDS = ("success", "is_success", "task_success")  # as `teleop record` 
 
 @dataclass(frozen=True)
 class _Metadata:
-    """`action_space`, `observation_space`: None without metadata; then they follow from the arrays."""
+    """`action_space`, `observation_space`: None without metadata; then they follow from the arrays.
+
+    `numbers`: those that the first episodes had in the session they were exported from, `masks` which of them were in which.
+    """
 
     env_id: str = ""
     env_kwargs: Mapping[str, Any] | None = None
     action_space: Space | None = None
     observation_space: Space | None = None
+    numbers: tuple[int, ...] = ()
+    masks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -45,7 +56,21 @@ def open_minari(path: Path) -> Iterator[Collection]:
             episodes = sorted((name for name in file if EPISODE.fullmatch(name)), key=in_order)
         if not episodes:
             raise UserError(f"{main} has no episode_0, episode_1, … but {listed(file)}; is it --from robomimic or d4rl?")
-        yield Collection(FORMAT, tuple(episodes), lambda name: _read(file, name, metadata), metadata.env_id, metadata.env_kwargs)
+        with looking(main, FORMAT):
+            first = item(file, episodes[0])
+            env_id, kwargs = env_of(first) if is_ours(first) else (metadata.env_id, metadata.env_kwargs)
+        groups = _named(episodes, metadata.numbers)
+        masks = {mask: tuple(_demo(number) for number in numbers) for mask, numbers in metadata.masks.items()}
+        yield Collection(FORMAT, tuple(groups), lambda name: _read(file, name, groups[name], metadata), env_id, kwargs, masks=masks)
+
+
+def _named(episodes: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:
+    """The group of each demonstration: those of ours have the name by which branches and masks know them."""
+    return {_demo(numbers[i]) if i < len(numbers) else group: group for i, group in enumerate(episodes)}
+
+
+def _demo(number: int) -> str:
+    return f"{DEMO_PREFIX}{number}"
 
 
 def _main_file(path: Path) -> Path:
@@ -65,18 +90,28 @@ def _read_metadata(path: Path) -> _Metadata:
         return _Metadata()
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        spec = _decoded(values.get("env_spec")) or {}
-        kwargs = {key: value for key, value in (spec.get("kwargs") or {}).items() if key != "render_mode"}
+        spec = _decoded(values.get("env_spec"))
+        env_id, kwargs = env_in(spec) if spec else ("", None)
         spaces = [_decoded(values.get(name)) for name in ("action_space", "observation_space")]
-        if values.get("jpeg_encoding") and any(_is_coded(box) for box in boxes_in(spaces[1] or {})):
+        if values.get("jpeg_encoding") and any(is_picture(box) for box in boxes_in(spaces[1] or {})):
             raise UserError(f"{path} says that its pictures are JPEG-coded, which is not read here; store them with jpeg_encoding=False")
-        return _Metadata(_env_id(spec), kwargs if spec else None, *spaces)
+        numbers, masks = _ours(values.get(OURS) or {})
+        return _Metadata(env_id, kwargs, spaces[0], spaces[1], numbers, masks)
     except (ValueError, TypeError, AttributeError, LookupError, OSError) as error:
         raise UserError(f"{path} is not a Minari data set's ({error}); get a whole copy of the data set") from error
 
 
-def _is_coded(box: Space) -> bool:
-    """Which of the observations Minari takes for pictures to be coded, where it codes any (`is_image_space`)."""
+def _ours(values: Mapping[str, Any]) -> tuple[tuple[int, ...], dict[str, tuple[int, ...]]]:
+    """(numbers, masks) as `data export` has written them; raises ValueError where a number stands there twice."""
+    numbers = tuple(int(number) for number in values.get("numbers", ()))
+    masks = {str(mask): tuple(int(number) for number in held) for mask, held in values.get("masks", {}).items()}
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"{OURS} names an episode twice")
+    return numbers, masks
+
+
+def is_picture(box: Space) -> bool:
+    """Whether Minari takes an observation for a picture, to be coded where it codes any (`is_image_space`)."""
     shape = tuple(box["shape"])
     in_bytes = box["dtype"] == "uint8" and np.all(np.equal(box["low"], 0)) and np.all(np.equal(box["high"], 255))
     return bool(in_bytes and len(shape) in (2, 3) and min(shape[:2]) >= 32)
@@ -87,16 +122,11 @@ def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def _env_id(spec: Mapping[str, Any]) -> str:
-    """With the module that registers it, where that is not Gymnasium itself."""
-    env_id, module = str(spec.get("id") or ""), str(spec.get("entry_point") or "").split(":")[0].split(".")[0]
-    known = not env_id or ":" in env_id or module in ("", "gymnasium")
-    return env_id if known else f"{module}:{env_id}"
-
-
-def _read(file: h5py.File, name: str, metadata: _Metadata) -> Foreign:
+def _read(file: h5py.File, name: str, group_name: str, metadata: _Metadata) -> Foreign | Episode:
     with reading(name):
-        group = item(file, name)
+        group = item(file, group_name)
+        if is_ours(group):
+            return episode_in(name, group)
         space = metadata.observation_space or _space_of(group, "observations")
         seen = observations_from(lambda path: read_array(group, path), "observations", space)
         actions = _actions(name, read_array(group, "actions"), metadata.action_space)

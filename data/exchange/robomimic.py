@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,12 @@ import h5py
 import numpy as np
 
 from data.episode import Array, Episode
-from data.episode_file import read_episode
-from data.errors import DamagedError, UserError
+from data.errors import UserError
 from data.exchange.files import in_order, listed, looking, open_hdf5, reading, text_of
 from data.exchange.foreign import FIELDS, BadEpisodeError, Collection, Foreign, as_observation
+from data.exchange.ours import our_file, our_group
 from data.hdf5 import DAMAGE, item, names, read_array
-from data.migrate import STEPS
-from data.schema import SCHEMA_VERSION, Outcome
+from data.schema import Outcome
 
 FORMAT = "robomimic"
 DEMO = re.compile(r"demo_[0-9]+")
@@ -66,10 +64,10 @@ def _read(path: Path, file: h5py.File, name: str) -> Foreign | Episode:
     with reading(name):
         link = file["data"].get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
-            return _our_file(name, _linked(path, link))
+            return our_file(name, _linked(path, link))
         group = item(file, f"data/{name}")
         if all(attribute in group.attrs for attribute in OURS):
-            return _our_group(name, group)
+            return our_group(name, group)
         return _foreign(name, group)
 
 
@@ -80,28 +78,6 @@ def _linked(path: Path, link: h5py.ExternalLink) -> Path:
     if not target.is_relative_to(folder) or link.path != "/":
         raise ValueError(f"it is a link to {link.filename}, which is not an episode of its session")
     return target
-
-
-def _our_file(name: str, path: Path) -> Episode:
-    """An episode of ours as the present schema keeps it, every array compared with its digest."""
-    try:
-        episode = read_episode(path)
-    except DamagedError as error:
-        raise BadEpisodeError(f"{name} is damaged: {error}") from error
-    for version in range(episode.meta.schema_version, SCHEMA_VERSION):
-        episode = STEPS[version](episode)
-    return episode
-
-
-def _our_group(name: str, group: h5py.Group) -> Episode:
-    """From a packed file: as the episode file it was, so that it is verified as one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.hdf5"
-        with h5py.File(path, "w") as file:
-            file.attrs.update(group.attrs)
-            for member in group:
-                group.copy(member, file)
-        return _our_file(name, path)
 
 
 def _foreign(name: str, group: h5py.Group) -> Foreign:

@@ -1,6 +1,6 @@
 """Run by the Python that has robomimic: trains one of its algorithms on a session, rolls it out in our env, says how it went.
 
-`python robomimic_training.py {bc,bc-rnn-gmm,image-bc} DATASET OUT EPOCHS STEPS ROLLOUTS`; the last line is one JSON object.
+`python robomimic_peer.py {bc,bc-rnn-gmm,image-bc} DATASET OUT EPOCHS STEPS ROLLOUTS`; the last line is one JSON object.
 """
 
 import json
