@@ -9,13 +9,14 @@ import tyro
 
 from data.change import check_space, megabytes
 from data.cli import EPISODES, SESSION, print_json, progress_bar
-from data.exchange.exporting import Order, Target
+from data.exchange.exporting import Order, Pictures, Target
+from data.exchange.lerobot.writing import LEROBOT
 from data.pack import ROBOMIMIC, check_one_env
 from data.selection import chosen_rows, counted
 from data.session import Session
 
-TargetName = Literal["robomimic"]
-TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC}
+TargetName = Literal["robomimic", "lerobot"]
+TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC, "lerobot": LEROBOT}
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Export:
     """Put a session into another tool's format: successes and failures, unless you choose. The session stays as it is.
 
     robomimic: one HDF5 file, as `data pack` makes it (robomimic also reads the session's own session.hdf5).
+    lerobot: a folder, a LeRobotDataset of version 3.0; what it has no columns for lies in its meta/gamepad_dagger/ (docs/lerobot.md).
     """
 
     session: tyro.conf.Positional[SESSION]
@@ -30,6 +32,8 @@ class Export:
     """whose format"""
     out: Annotated[Path, tyro.conf.arg(metavar="PATH")]
     """the file (robomimic) or folder to write"""
+    images: Pictures = "video"
+    """lerobot: pictures as films (small, a little is lost) or as PNGs (nothing is lost)"""
     episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     all: bool = False
@@ -43,7 +47,7 @@ class Export:
         session = Session.open(self.session)
         rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
         check_one_env(rows)
-        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite)
+        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite, self.images)
         target.check(order)
         check_space(self.out.parent, sum(row.size for row in rows), "--out")
         with progress_bar("exporting", len(rows)) as advance:

@@ -52,6 +52,7 @@ class Collection:
 
     `read` gives what another tool kept, or an episode of ours as it is; raises BadEpisodeError for one that is damaged.
     `env_id` "" and `env_kwargs`, `control_hz` None: the file does not say. `masks`: the names in `train` and in `valid`.
+    `action_range`: (low, high), (A,) each, the range the file says the actions have; None where it says none.
     """
 
     format: str
@@ -61,6 +62,7 @@ class Collection:
     env_kwargs: Mapping[str, Any] | None = None
     control_hz: float | None = None
     masks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    action_range: tuple[Array, Array] | None = None
 
 
 @dataclass(frozen=True)
