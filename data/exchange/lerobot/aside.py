@@ -7,7 +7,7 @@ every array of an episode. An episode is ours again only where all of them fit w
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from data.checksum import digest_of
 from data.episode import Array, Episode, Part
+from data.exchange.lerobot.folder import inside
 from data.exchange.lerobot.names import Layout
 from data.exchange.lerobot.tables import Sheet, Table, array_of, column_of, table_of
 from data.masks import Masks
@@ -26,6 +27,7 @@ FOLDER = "meta/gamepad_dagger"
 ABOUT, FRAMES, REST, EPISODES = "about.json", "frames.parquet", "rest.parquet", "episodes.parquet"
 FORMAT = 1
 LAST_STATE = "sim_state/last"
+KEPT = ("number", "length", "env_id", "control_hz", "task", "attributes", "digests")
 AT_ONCE = 50  # rows about episodes in a row group
 KINDS = "fiub"
 LOSSY = "lossy_pictures"  # in an episode's settings: the codec that its pictures went through, by key
@@ -149,8 +151,22 @@ def _facts(episode: Episode, number: int, task: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What is known of an episode: its `number` in its session, the `task` that LeRobot was told."""
+
+    number: int
+    length: int
+    env_id: str
+    env_kwargs: Mapping[str, Any]
+    control_hz: float
+    task: str
+    attributes: Mapping[str, Any]
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Aside:
-    """An open side folder; `rows` are about the episodes, `keys` has our key of each camera's feature."""
+    """An open side folder; `episodes` by their index in the data set, `keys` has our key of each camera's feature."""
 
     frames: Table
     rest: Table
@@ -158,38 +174,32 @@ class Aside:
     columns: Mapping[str, tuple[str, tuple[int, ...]]]
     keys: Mapping[str, str]
     masks: Mapping[str, tuple[int, ...]]
-    rows: Sequence[Mapping[str, Any]]
+    episodes: Mapping[int, Kept]
 
-    def row(self, index: int) -> Mapping[str, Any] | None:
+    def kept(self, index: int) -> Kept | None:
         """What it says of the data set's episode `index`; None where it knows none."""
-        return self.rows[index] if index < len(self.rows) and self.rows[index]["episode_index"] == index else None
-
-    def env_kwargs(self, index: int) -> Mapping[str, Any]:
-        """What the environment of an episode was made with."""
-        kwargs: Mapping[str, Any] = json.loads(json.loads(self.rows[index]["attributes"])["env_kwargs"])
-        return kwargs
+        return self.episodes.get(index)
 
     def episode(self, index: int, held: Mapping[str, Array], lossy: Mapping[str, str], task: str) -> Episode:
         """Episode `index`, with the arrays `held` by LeRobot's columns; `lossy` has the codec of each key that was a film.
 
         Raises ValueError or LookupError where they are not those that it was made of.
         """
-        row = self.rows[index]
-        found = {**held, **self._frames(index, int(row["length"])), **self._rest(index)}
+        kept = self.episodes[index]
+        found = {**held, **self._frames(index, kept.length), **self._rest(index)}
         if LAST_STATE in found:
             found["sim_state"] = np.concatenate([found["sim_state"], found.pop(LAST_STATE)])
-        digests: dict[str, str] = json.loads(row["digests"])
-        for name, digest in digests.items():
+        for name, digest in kept.digests.items():
             if name.removeprefix("obs/") not in lossy and digest_of(found[name]) != digest:
                 raise ValueError(f"{name} is another one")
-        episode = current(_assembled(self._meta(index), {name: found[name] for name in digests}))
+        episode = current(_assembled(self._meta(index), {name: found[name] for name in kept.digests}))
         settings = {**episode.meta.settings, **({LOSSY: dict(lossy)} if lossy else {})}
-        told = episode.meta.task if task == row["task"] else task
+        told = episode.meta.task if task == kept.task else task
         return replace(episode, meta=replace(episode.meta, settings=settings, task=told))
 
     def _meta(self, index: int) -> EpisodeMeta:
         models = self.models.read(["model_xml"], [index // AT_ONCE]).column("model_xml")
-        return EpisodeMeta.from_attrs({**json.loads(self.rows[index]["attributes"]), "model_xml": models[index % AT_ONCE].as_py()})
+        return EpisodeMeta.from_attrs({**self.episodes[index].attributes, "model_xml": models[index % AT_ONCE].as_py()})
 
     def _frames(self, index: int, length: int) -> dict[str, Array]:
         table = self.frames.read(list(self.columns), [index])
@@ -218,18 +228,27 @@ def current(episode: Episode) -> Episode:
 @contextlib.contextmanager
 def open_aside(root: Path) -> Iterator[Aside | None]:
     """The side folder of a data set; None where there is none that this version reads. Raises what DAMAGE lists for a damaged one."""
-    folder = root / FOLDER
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8")) if folder.is_dir() else {}
+    about = json.loads(inside(root, f"{FOLDER}/{ABOUT}").read_text(encoding="utf-8")) if (root / FOLDER).is_dir() else {}
     if about.get("format") != FORMAT:
         yield None
         return
     with contextlib.ExitStack() as stack:
-        frames, rest, episodes = (stack.enter_context(contextlib.closing(Table(folder / name))) for name in (FRAMES, REST, EPISODES))
-        rows = episodes.read([name for name in episodes.names if name != "model_xml"]).to_pylist()
+        frames, rest, episodes = (
+            stack.enter_context(contextlib.closing(Table(inside(root, f"{FOLDER}/{name}")))) for name in (FRAMES, REST, EPISODES)
+        )
+        kept = {int(row["episode_index"]): _kept(row) for row in episodes.read(["episode_index", *KEPT]).to_pylist()}
         columns = {str(name): (str(np.dtype(spec["dtype"]).str), tuple(map(int, spec["shape"]))) for name, spec in about["columns"].items()}
         masks = {str(name): tuple(map(int, numbers)) for name, numbers in about["masks"].items()}
         keys = {str(feature): str(key) for feature, key in about["keys"].items()}
-        yield Aside(frames, rest, episodes, columns, keys, masks, rows)
+        yield Aside(frames, rest, episodes, columns, keys, masks, kept)
+
+
+def _kept(row: Mapping[str, Any]) -> Kept:
+    attributes, digests = (dict(json.loads(row[name])) for name in ("attributes", "digests"))
+    kwargs = dict(json.loads(attributes["env_kwargs"]))
+    return Kept(
+        int(row["number"]), int(row["length"]), str(row["env_id"]), kwargs, float(row["control_hz"]), str(row["task"]), attributes, digests
+    )
 
 
 def _assembled(meta: EpisodeMeta, arrays: Mapping[str, Array]) -> Episode:

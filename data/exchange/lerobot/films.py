@@ -15,7 +15,8 @@ from data.errors import UserError
 from data.exchange.lerobot.places import Place, Places
 
 ENCODER, CODEC, CONTAINER = "libx264", "h264", "mp4"
-KEYFRAME_EVERY, CRF = 2, 12  # any picture is at most one away from one that stands alone; nothing to see of the loss
+KEYFRAME_EVERY, CRF = 2, 10  # any picture is at most one away from one that stands alone; what is lost is colour at edges
+OPTIONS = {"tune": "psnr", "bf": "0"}  # no pictures that need later ones: those would shift the times
 LARGEST_SLIP = 0.25  # of a frame, between the time that is asked for and the picture's own
 
 
@@ -38,22 +39,39 @@ class Film:
         self._count = 0
 
     def add(self, pictures: Array) -> Stretch:
-        """Append the pictures (T, H, W, 3) of an episode, which begin with a key frame."""
-        size = self._path_of(self._places.place).stat().st_size if self._container else 0
+        """Append the pictures (T, H, W, 3) of an episode, which begin with a key frame; UserError for a size that has no film."""
+        import av
+
+        try:
+            return self._add(pictures)
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):  # the disk's
+                raise
+            size = "×".join(map(str, self._size))
+            raise UserError(f"pictures of {size} cannot be filmed ({error}); keep them with --images png") from error
+
+    def _add(self, pictures: Array) -> Stretch:
+        path = self._path_of(self._places.place)
+        size = path.stat().st_size if self._container and path.exists() else 0  # it appears with its first packet
         if self._places.is_next(size, len(pictures)) or not self._container:
             self.close()
             self._open(self._path_of(self._places.place))
         first = self._count
-        import av
-
-        for i, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
-            if i == 0:
-                frame.pict_type = av.video.frame.PictureType.I
-            self._container.mux(self._stream.encode(frame))
-            self._count += 1
+        for at, picture in enumerate(pictures):
+            self._encode(picture, is_first=at == 0)
         return Stretch(self._places.place, first / self._fps, self._count / self._fps)
+
+    def _encode(self, picture: Array, *, is_first: bool) -> None:
+        import av
+        from av.video.frame import PictureType
+
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture, np.uint8), format="rgb24")
+        frame = frame.reformat(format=pixels_of(self._size), interpolation="AREA")  # each of four pixels counts for their colour
+        frame.pts, frame.time_base = self._count, Fraction(1, self._fps)
+        if is_first:
+            frame.pict_type = PictureType.I
+        self._container.mux(self._stream.encode(frame))
+        self._count += 1
 
     def close(self) -> None:
         """Write what the coder still holds; once is enough."""
@@ -72,8 +90,7 @@ class Film:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         self._container, self._count = av.open(str(path), "w", format=CONTAINER), 0
-        options = {"crf": str(CRF), "bf": "0"}  # without frames from the future: then no time in the file is shifted
-        self._stream = self._container.add_stream(ENCODER, rate=self._fps, options=options)
+        self._stream = self._container.add_stream(ENCODER, rate=self._fps, options={"crf": str(CRF), **OPTIONS})
         self._stream.height, self._stream.width = self._size
         self._stream.pix_fmt = pixels_of(self._size)
         self._stream.gop_size = KEYFRAME_EVERY
@@ -97,6 +114,7 @@ def about(size: tuple[int, int], fps: int) -> dict[str, Any]:
         "has_audio": False,
         "video.g": KEYFRAME_EVERY,
         "video.crf": CRF,
+        "video.extra_options": OPTIONS,
         "is_depth_map": False,
     }
 
@@ -142,7 +160,3 @@ def _pictures_at(container: Any, times_s: NDArray[np.float64], size: tuple[int, 
 def check_size(found: tuple[int, int], size: tuple[int, int]) -> None:
     if tuple(found) != size:
         raise ValueError(f"its pictures are {found[0]}×{found[1]}, the features say {size[0]}×{size[1]}")
-
-
-def cannot_film(size: tuple[int, int], error: Exception) -> UserError:
-    return UserError(f"pictures of {size[0]}×{size[1]} cannot be filmed ({error}); keep them with --images png")

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from data.episode import Array
 from data.errors import UserError
 from data.exchange.files import kind_of, listed, looking, other_formats
 from data.exchange.lerobot.names import ACTION
@@ -38,7 +41,8 @@ class Feature:
         """(height, width) of a picture; raises ValueError for what is none."""
         if len(self.shape) != 3:
             raise ValueError(f"pictures of shape {list(self.shape)}; allowed: height, width and channels")
-        first_is_channel = self.names[:1] in (("channel",), ("channels",)) or (not self.names and self.shape[0] in (1, 3) < self.shape[2:])
+        is_named = self.names[:1] in (("channel",), ("channels",), ("c",))
+        first_is_channel = is_named or (not self.names and self.shape[0] in (1, 3) and self.shape[2] not in (1, 3))
         height, width = self.shape[1:] if first_is_channel else self.shape[:2]
         return height, width
 
@@ -88,15 +92,15 @@ def read_folder(path: Path) -> Folder:
         return Folder(path, info, rows, _tasks(path))
 
 
-def action_range(path: Path) -> tuple[list[float], list[float]] | None:
-    """(least, largest) of each number of the actions, as meta/stats.json says; None where it says nothing that can be."""
+def action_range(path: Path) -> tuple[Array, Array] | None:
+    """(A,) each: the least and the largest of the actions, as meta/stats.json says; None where it says nothing that can be."""
     try:
         figures = _json(inside(path, STATS))[ACTION]
         low, high = ([float(value) for value in figures[name]] for name in ("min", "max"))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    is_range = len(low) == len(high) and all(abs(value) < float("inf") for value in (*low, *high))
-    return (low, high) if is_range and all(a <= b for a, b in zip(low, high, strict=True)) else None
+    is_range = len(low) == len(high) and bool(np.isfinite([*low, *high]).all()) and bool(np.less_equal(low, high).all())
+    return (np.array(low), np.array(high)) if is_range else None
 
 
 def inside(root: Path, name: str) -> Path:

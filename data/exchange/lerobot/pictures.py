@@ -36,7 +36,10 @@ def picture_of(data: bytes, size: tuple[int, int]) -> Picture:
         raise ValueError(f"a picture of {_words(found)}, the features say {_words(size)}")
     coder: Any = av.CodecContext.create(name, "r")
     coder.thread_count = 1
-    frames = [*coder.decode(av.Packet(data)), *coder.decode(None)]
+    try:
+        frames = [*coder.decode(av.Packet(data)), *coder.decode(None)]
+    except av.FFmpegError as error:
+        raise ValueError(f"a picture that cannot be decoded: {error}") from error
     if not frames:
         raise ValueError("a picture that cannot be decoded")
     return np.asarray(frames[0].to_ndarray(format="rgb24"), np.uint8)

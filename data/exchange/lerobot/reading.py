@@ -40,17 +40,16 @@ def open_lerobot(path: Path) -> Iterator[Collection]:
         aside = _aside(path, stack)
         reader = _Reader(folder, aside, stack.enter_context(contextlib.closing(Tables())))
         names = reader.names()
-        first = aside.row(0) if aside else None
-        range_ = action_range(path)
+        first = aside.kept(0) if aside else None
         yield Collection(
             FORMAT,
             tuple(names),
             lambda name: reader.read(name, names[name]),
-            env_id=str(first["env_id"]) if first else "",
-            env_kwargs=aside.env_kwargs(0) if aside and first else None,
-            control_hz=float(first["control_hz"]) if first else folder.info.fps,
+            env_id=first.env_id if first else "",
+            env_kwargs=first.env_kwargs if first else None,
+            control_hz=first.control_hz if first else folder.info.fps,
             masks={mask: tuple(f"demo_{number}" for number in numbers) for mask, numbers in aside.masks.items()} if aside else {},
-            action_range=(np.array(range_[0]), np.array(range_[1])) if range_ else None,
+            action_range=action_range(path),
         )
 
 
@@ -85,15 +84,15 @@ class _Reader:
         """The episodes by name: ours have the number that they had in their session, by which their branches name them."""
         found: dict[str, int] = {}
         for index in range(len(self.folder.rows)):
-            row = self.aside.row(index) if self.aside else None
-            name = f"demo_{row['number']}" if row else f"episode_{index}"
+            kept = self.aside.kept(index) if self.aside else None
+            name = f"demo_{kept.number}" if kept else f"episode_{index}"
             found[f"episode_{index}" if name in found else name] = index
         return found
 
     def read(self, name: str, index: int) -> Foreign | Episode:
         with reading(name):
             found = self._found(name, index)
-            if self.aside and self.aside.row(index):
+            if self.aside and self.aside.kept(index):
                 try:
                     return self._ours(self.aside, index, found)
                 except DAMAGE as error:
@@ -111,10 +110,10 @@ class _Reader:
         if missing:
             raise BadEpisodeError(f"{name} has no feature {missing[0]}; LeRobot's data sets have {', '.join(COUNTERS)}")
         table = self._rows(index, [key for key, feature in wanted.items() if feature.dtype != "video"])
+        count, said = len(table), self.folder.rows[index]["length"]
+        if count != said:
+            raise ValueError(f"it has {count or 'no'} frames, meta/episodes says {said}")
         numbers = {key: _numbers(key, table.column(key), feature) for key, feature in wanted.items() if feature.dtype not in PICTURES}
-        count = len(table)
-        if count != self.folder.rows[index]["length"]:
-            raise ValueError(f"it has {count} frames, meta/episodes says {self.folder.rows[index]['length']}")
         if not np.array_equal(numbers["frame_index"].reshape(-1), np.arange(count)):
             raise ValueError("its frames are not in order")
         cameras = {key: feature for key, feature in wanted.items() if feature.dtype in PICTURES}
@@ -127,11 +126,17 @@ class _Reader:
                     pictures[key] = self._embedded(table.column(key), feature)
                 else:
                     pictures[key], codecs[key] = self._filmed(index, key, feature, times_s)
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 raise ValueError(f"{key}: {error}") from error
-        texts = [self.folder.tasks.get(int(number), "") for number in dict.fromkeys(numbers["task_index"].reshape(-1).tolist())]
+        texts = self._texts(index, numbers["task_index"])
         left_out = [key for key in features if key.startswith(OBSERVATION) and key not in wanted]
         return _Found(numbers, pictures, codecs, left_out, texts)
+
+    def _texts(self, index: int, numbers: Array) -> list[str]:
+        """What was to be done, in the order in which it was; "" where nobody says it."""
+        if not self.folder.tasks:
+            return [str(text) for text in self.folder.rows[index].get("tasks") or [""]]
+        return [self.folder.tasks.get(int(number), "") for number in dict.fromkeys(numbers.reshape(-1).tolist())]
 
     def _rows(self, index: int, columns: list[str]) -> Any:
         import pyarrow.compute

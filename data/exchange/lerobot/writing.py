@@ -16,6 +16,7 @@ from data.exchange.exporting import Order, Progress, Target, check_folder, new_f
 from data.exchange.lerobot import films, statistics
 from data.exchange.lerobot.aside import AsideWriter, current
 from data.exchange.lerobot.films import Film
+from data.exchange.lerobot.folder import EPISODES, INFO, STATS, TASKS
 from data.exchange.lerobot.names import ACTION, DONE, INTERVENTION, REWARD, SUCCESS, VERSION, Layout, features_of, layout_of, robot_of
 from data.exchange.lerobot.needs import check_packages
 from data.exchange.lerobot.pictures import png_of
@@ -23,7 +24,6 @@ from data.exchange.lerobot.places import CHUNK, DATA_MB, MB, VIDEO_MB, Place, Pl
 from data.exchange.lerobot.tables import Series, column_of, table_of
 from data.masks import read_masks
 
-INFO, STATS, TASKS = "meta/info.json", "meta/stats.json", "meta/tasks.parquet"
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 AT_ONCE = 10  # episodes in a row group of meta/episodes, as LeRobot writes them
@@ -73,7 +73,7 @@ class _Writer:
         said = {name: films.about(layout.cameras[key], self.fps) for name, key in layout.pictures.items()} if are_films else None
         self._features = features_of(layout, said)
         self._films = {name: self._film(name, layout.cameras[key]) for name, key in layout.pictures.items()} if are_films else {}
-        self._data, self._meta = (Series(folder / name, DATA_MB * MB) for name in ("data", "meta/episodes"))
+        self._data, self._meta = (Series(folder / name, DATA_MB * MB) for name in ("data", EPISODES))
         self._tasks: dict[str, int] = {}
         self._waiting: list[dict[str, Any]] = []
         self._stats: dict[str, statistics.Figures] = {}
