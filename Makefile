@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -32,6 +32,10 @@ bench-recording: $(STAMP)
 
 bench-sessions: $(STAMP)
 	$(BIN)/python tests/bench_sessions.py
+
+# PEER: the interpreter of an environment with lerobot[dataset]
+check-lerobot: $(STAMP)
+	$(BIN)/python tests/check_lerobot.py $(PEER)
 
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py

@@ -603,6 +603,10 @@ def test_only_a_data_set_of_lerobots_is_replaced(rich: Session, tmp_path: Path, 
             made_episode(*[tick(t, obs={"object": np.zeros(4, np.float32)}) for t in range(3)], meta=PLAIN),
             "episode 1 is not like episode 0 (front_image: (16, 16) and none)",
         ),
+        (
+            made_episode(tick(0), tick(1, obs={**tick().obs, "object": np.full(4, np.nan, np.float32)}), tick(2), meta=PLAIN),
+            "episode 1 is not sound (obs/object has 4 values that are not finite); python -m data check",
+        ),
     ],
 )
 def test_episodes_that_are_not_alike_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], episode: Episode, says: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.catalog import Row
+from data.check import problems
 from data.episode import Array, Episode
 from data.errors import UserError
 from data.exchange.exporting import Order, Progress, Target, check_folder, new_folder
@@ -80,7 +81,9 @@ class _Writer:
         self._episodes = self._frames = 0
 
     def check_alike(self, first: Row, row: Row, episode: Episode) -> None:
-        """Refuse an episode that has other columns, or another rate, than the first."""
+        """Refuse an episode that is not sound, and one that has other columns, or another rate, than the first."""
+        if wrong := problems(episode):
+            raise UserError(f"episode {row.number} is not sound ({'; '.join(wrong)}); python -m data check SESSION sets such aside")
         found = layout_of(episode)
         cure = "a data set is of one kind: choose with --episodes"
         if episode.meta.control_hz != self._hz:
