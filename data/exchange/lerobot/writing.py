@@ -54,6 +54,7 @@ def write(order: Order, advance: Progress) -> Mapping[str, Any]:
             writer.check_alike(first, row, episode)
             writer.add(row.number, episode)
             advance(done, f"episode {row.number}")
+            del episode  # before the next is read
         assert writer is not None  # an order has one or more rows
         writer.close()
     at = {row.number: index for index, row in enumerate(order.rows)}
