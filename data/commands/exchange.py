@@ -17,6 +17,7 @@ from data.exchange.arrays import open_d4rl, open_npz
 from data.exchange.files import check_path
 from data.exchange.foreign import Collection, Terms
 from data.exchange.importing import Imported, Survey, Wishes, carry_out, carry_out_seen, check_width, settle_range, survey, terms_of
+from data.exchange.lerobot.reading import open_lerobot
 from data.exchange.minari import open_minari
 from data.exchange.robomimic import open_robomimic
 from data.exchange.units import check_words, range_of_env
@@ -24,12 +25,13 @@ from data.schema import Outcome, Source
 from data.selection import counted
 from data.session import Session
 
-FormatName = Literal["robomimic", "minari", "npz", "d4rl"]
+FormatName = Literal["robomimic", "minari", "npz", "d4rl", "lerobot"]
 OPEN: dict[FormatName, Callable[[Path], contextlib.AbstractContextManager[Collection]]] = {
     "robomimic": open_robomimic,
     "minari": open_minari,
     "npz": open_npz,
     "d4rl": open_d4rl,
+    "lerobot": open_lerobot,
 }
 
 

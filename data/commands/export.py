@@ -9,14 +9,15 @@ import tyro
 
 from data.change import check_space, megabytes
 from data.cli import EPISODES, SESSION, print_json, progress_bar
-from data.exchange.exporting import Order, Target
+from data.exchange.exporting import Order, Pictures, Target
+from data.exchange.lerobot.writing import LEROBOT
 from data.exchange.minari_set import MINARI
 from data.pack import ROBOMIMIC, check_one_env
 from data.selection import chosen_rows, counted
 from data.session import Session
 
-TargetName = Literal["robomimic", "minari"]
-TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC, "minari": MINARI}
+TargetName = Literal["robomimic", "lerobot", "minari"]
+TARGETS: Mapping[TargetName, Target] = {"robomimic": ROBOMIMIC, "lerobot": LEROBOT, "minari": MINARI}
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Export:
     """Put a session into another tool's format: successes and failures, unless you choose. The session stays as it is.
 
     robomimic: one HDF5 file, as `data pack` makes it (robomimic also reads the session's own session.hdf5).
+    lerobot: a folder, a LeRobotDataset of version 3.0; what it has no columns for lies in its meta/gamepad_dagger/ (docs/lerobot.md).
     minari: a data set's folder (Minari 0.5, HDF5); what it has no place for goes into infos, and an import brings all of it back.
     """
 
@@ -32,6 +34,8 @@ class Export:
     """whose format"""
     out: Annotated[Path, tyro.conf.arg(metavar="PATH")]
     """the file (robomimic) or folder to write"""
+    images: Pictures = "video"
+    """lerobot: pictures as films (small, a little is lost) or as PNGs (nothing is lost)"""
     episodes: EPISODES = ()
     """which episodes: numbers (3), ranges (5-9), outcomes (failure), all"""
     all: bool = False
@@ -47,7 +51,7 @@ class Export:
         session = Session.open(self.session)
         rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
         check_one_env(rows)
-        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite, name=self.name)
+        target, order = TARGETS[self.to], Order(session, rows, self.out, self.overwrite, self.images, self.name)
         target.check(order)
         check_space(self.out.parent, sum(row.size for row in rows), "--out")
         with progress_bar("exporting", len(rows)) as advance:

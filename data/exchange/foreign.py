@@ -140,6 +140,7 @@ def to_episode(name: str, foreign: Foreign, terms: Terms, origin: str) -> Episod
         seed=UNKNOWN_SEED if foreign.seed is None else foreign.seed,
         outcome=foreign.outcome or terms.outcome,
         operator=f"{terms.source.name.lower()}, imported",
+        task=str(foreign.about.get("task", "")),
         control_hz=terms.control_hz,
         clock="simulated",  # nobody measured how late the ticks were
         model_xml=foreign.model_xml,

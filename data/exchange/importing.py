@@ -18,6 +18,7 @@ from data.episode_file import read_meta, write_episode
 from data.errors import UserError
 from data.exchange.foreign import (
     DEFAULT_HZ,
+    ROUNDING,
     BadEpisodeError,
     Collection,
     Foreign,
@@ -173,12 +174,15 @@ def settle_range(
 
 
 def _range_in_file(collection: Collection, found: Survey) -> ActionRange | None:
-    """None where the actions are in [-1, 1] as they are, but for slips."""
-    if found.outside <= MOST_OUTSIDE:
-        return None
-    if collection.action_range is not None and len(collection.action_range[0]) == len(found.low):
-        return range_of_extremes(*collection.action_range, said_by=f"the {collection.format} set's own statistics")
-    return range_of_extremes(found.low, found.high, said_by="their extremes: nothing says their unit")
+    """None where the actions are in [-1, 1] as they are, but for slips; a file that says its range has no slips."""
+    said = collection.action_range
+    if said is not None and len(said[0]) == len(found.low):
+        low, high = (np.asarray(side, np.float64) for side in said)
+        fits = bool(np.all(low >= -1.0 - ROUNDING) and np.all(high <= 1.0 + ROUNDING))
+        return None if fits else range_of_extremes(low, high, said_by=f"the {collection.format} set's own statistics")
+    if found.outside > MOST_OUTSIDE:
+        return range_of_extremes(found.low, found.high, said_by="their extremes: nothing says their unit")
+    return None
 
 
 def _held_range(session: Session | None) -> ActionRange | None:
