@@ -1,6 +1,7 @@
 """Log: a training's scalars over its steps, always for TensorBoard, for Weights & Biases where that is asked for."""
 
 import logging
+import os
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 TENSORBOARD_NAME = "tensorboard"
 PATIENCE_S = 120.0  # for what is not sent yet as a training ends; `wandb sync` sends the rest
+ITS_OWN_REPORTS = "WANDB_ERROR_REPORTING"
 NEEDS = '--wandb needs wandb; install it with: pip install "gamepad-dagger[wandb]"'
 
 logger = logging.getLogger(__name__)
@@ -106,13 +108,19 @@ def _begin(out: Path, project: str, config: Mapping[str, Any], run_id: str) -> "
 
 @contextmanager
 def _service() -> Iterator[None]:
-    """Weights & Biases writes and sends in a process of its own; it ends with this, unless somebody else here uses it."""
+    """Weights & Biases writes and sends in a process of its own; it ends with this, unless somebody else here uses it.
+
+    It does not report on itself to its makers, which it would do offline, too, unless the user has said that it may.
+    """
     import wandb
 
-    others = wandb.run is not None
+    others, says = wandb.run is not None, ITS_OWN_REPORTS in os.environ
+    os.environ.setdefault(ITS_OWN_REPORTS, "false")
     try:
         yield
     finally:
+        if not says:
+            os.environ.pop(ITS_OWN_REPORTS, None)
         if not others:
             with _forgiving():
                 wandb.teardown()
