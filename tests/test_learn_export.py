@@ -410,6 +410,15 @@ def test_it_needs_no_torch_and_succeeds_as_often_as_the_policy_itself(tmp_path: 
     assert said == [f"{judged.successes} of 12 episodes succeed: {judged.success_rate:.0%}", "False"]
 
 
+def test_the_documentation_shows_the_example_and_every_fact() -> None:
+    text = (PLAY.parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"<!-- play:begin -->\n```python\n(.*?)```\n<!-- play:end -->", text, re.DOTALL)
+    assert shown in PLAY.read_text(encoding="utf-8")
+    policy = build_policy(TOY_CONFIG)
+    facts = facts_of(Checkpoint(policy, "PandaLift-v0", {}, "abc"), graph_of(policy))
+    assert set(facts) <= set(re.findall(r"`(\w+)`", text))
+
+
 def test_the_example_is_short_and_needs_three_packages() -> None:
     lines = [line for line in PLAY.read_text(encoding="utf-8").splitlines() if line.strip() and not line.lstrip().startswith(("#", '"""'))]
     imports = [line for line in lines if line.startswith(("import ", "from "))]

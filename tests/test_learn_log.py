@@ -13,8 +13,7 @@ from typing import Any
 
 import command_lines
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from test_learn_support import TOY, expert_session
+from test_learn_support import TOY, curves, expert_session
 
 from data.errors import UserError
 from data.session import Session
@@ -53,13 +52,6 @@ def nobody_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
                     caller.settimeout(1.0)
                     heard.append(caller.recv(200))
         assert heard == []
-
-
-def curves(out: Path) -> dict[str, dict[int, float]]:
-    """What TensorBoard shows: each scalar by step."""
-    events = EventAccumulator(str(out / TENSORBOARD_NAME))
-    events.Reload()
-    return {name: {event.step: event.value for event in events.Scalars(name)} for name in events.Tags()["scalars"]}
 
 
 def runs(out: Path) -> list[list[Any]]:
