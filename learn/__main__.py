@@ -1,4 +1,4 @@
-"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, demo."""
+"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, demo."""
 
 import sys
 

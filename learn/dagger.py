@@ -24,6 +24,7 @@ from learn.evaluate import FIRST_EVALUATION_SEED
 from learn.futures.seer import GhostSeer
 from learn.gates import BetaSchedule, GateConfig, build_gate
 from learn.later.batch import Batch, answer_batch
+from learn.log import open_log
 from learn.promotion import SCENES, append_verdict
 from learn.propagate.propagation import can_propagate
 from learn.rescue.rescuer import Rescuer
@@ -226,6 +227,11 @@ class _Run:
         done = round_of(self.session, lesson, self.config.gate.kind, wished, self.config.labels, self.first)
         self.rounds.append(done)
         write_rounds(self.out, self.rounds, self.session)
+        with open_log(self.out) as log:
+            log.scalars(
+                done.number,
+                {"rounds/success": done.success_rate, "rounds/labels": done.total_labels, "rounds/minutes": done.human_s / 60.0},
+            )
         self.watchers.on_round(done)
 
     # -- driving -------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Driver:
     Of each chunk `config.execute` actions are executed before the next look. With `execute` 1 overlapping chunks of an
     averaging policy are averaged (temporal ensembling). Where modes have a meaning beyond one observation, one is drawn
     by its probability at the first look and kept, for the episode or for a chunk as the policy's `sticky` says; after
-    `replan` only while it is likely. `mode` fixes it instead. Its changes are counted in `mode_switches`.
+    `replan` only while it is likely. `mode` fixes it instead. Its changes are counted in `mode_switches`. `noise`: what it draws from.
     """
 
     def __init__(self, policy: Policy, mode: int | None = None) -> None:
@@ -33,7 +33,7 @@ class Driver:
 
     def begin(self, seed: int) -> None:
         """An episode starts; all that is drawn in it comes from `seed`."""
-        self._noise = Noise(torch.Generator().manual_seed(seed))
+        self.noise = Noise(torch.Generator().manual_seed(seed))
         self._plan: Chunk = np.empty((0, self.policy.config.action_dim), np.float32)
         self._earlier: deque[Chunk] = deque(maxlen=self.policy.config.chunk)
         self._going = self._plan
@@ -76,7 +76,7 @@ class Driver:
         config = self.policy.config
         if self.policy.head.keeps_modes and self.wanted_mode is None:
             self._keep_mode(obs)
-        chunk = self.policy.act(obs, self.mode, self._noise)
+        chunk = self.policy.act(obs, self.mode, self.noise)
         if config.execute == 1 and config.chunk > 1 and self.policy.head.averages:
             return self._blended(chunk)
         return chunk[: config.execute]
@@ -89,7 +89,7 @@ class Driver:
         self._was_led = False
         if sticks and modes[self.mode or 0].probability >= UNLIKELY:
             return
-        before, self.mode = self.mode, _drawn(np.array([mode.probability for mode in modes]), self._noise)
+        before, self.mode = self.mode, _drawn(np.array([mode.probability for mode in modes]), self.noise)
         self.mode_switches += before is not None and before != self.mode
 
     def _blended(self, chunk: Chunk) -> Chunk:

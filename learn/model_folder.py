@@ -19,6 +19,8 @@ from data.files import replace_file
 
 M = TypeVar("M", bound=nn.Module)
 
+ROUNDS_NAME = "rounds"  # of a run of rounds or a sitting: the folders of its policies, by number
+
 # Every record has these; `config` is all that is needed to build the network, `weights_sha256` names its weights.
 FIELDS: Mapping[str, type] = {
     "format_version": int, "config": dict, "env_id": str, "env_kwargs": dict, "fingerprint": str, "summary": dict, "versions": dict,

@@ -47,11 +47,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Progress:
-    """Reports and checks so far, and the seconds they took."""
+    """Reports and checks so far, and the seconds they took; the id of its run in Weights & Biases, "" without one."""
 
     reports: tuple[Report, ...]
     checks: tuple[Check, ...]
     seconds: float
+    wandb_run: str = ""
 
 
 def keep_progress(out: Path, fit: Fit, identity: Mapping[str, Any], progress: Progress) -> None:
@@ -76,7 +77,8 @@ def read_progress(out: Path, fit: Fit, identity: Mapping[str, Any]) -> Progress:
         if record["identity"] != json.loads(json.dumps(identity)):
             raise OtherTrainingError(f"--resume: {_difference(record['identity'], json.loads(json.dumps(identity)), out)}")
         fit.take_up(tensors)
-        return Progress(tuple(Report(**r) for r in record["reports"]), tuple(Check(**c) for c in record["checks"]), record["seconds"])
+        reports, checks = tuple(Report(**r) for r in record["reports"]), tuple(Check(**c) for c in record["checks"])
+        return Progress(reports, checks, record["seconds"], str(record.get("wandb_run", "")))
     except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, safetensors.SafetensorError) as error:
         raise UserError(f"{path} is damaged ({' '.join(str(error).split())}); train without --resume") from error
 

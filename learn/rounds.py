@@ -16,11 +16,11 @@ from data.schema import Phase
 from data.session import Session
 from learn.background import Lesson
 from learn.checkpoint import POLICY_FOLDER, Checkpoint
+from learn.model_folder import ROUNDS_NAME
 from learn.plots import plot_success_over_labels
 from learn.promotion import read_verdicts
 
 LOG_NAME, PLOT_NAME, RUN_NAME = "dagger.json", "dagger.png", "run.json"
-ROUNDS_NAME = "rounds"
 LESSONS_NAME = "lessons"  # the session that is learned from where what was shown is carried over to other scenes
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 
@@ -19,6 +19,7 @@ from learn.dataset import Frames, check_learnable, load_frames, split_episodes
 from learn.distill import Apprentice, sample_teacher
 from learn.distributed import Team, team
 from learn.fit import Fit, Material
+from learn.log import Log, open_log
 from learn.model_folder import make_model_dir
 from learn.policies import Policy, PolicyConfig, PolicyKind, Preset, build_policy
 from learn.policies.config import PRESETS, EncoderKind, Sticky
@@ -28,10 +29,7 @@ from learn.threads import torch_threads
 from learn.weights import WEIGHTINGS, Weighting, counts_of, weights_of
 from learn.windows import Windows
 
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
-
-TENSORBOARD_NAME, CHECKPOINTS_NAME = "tensorboard", "checkpoints"
+CHECKPOINTS_NAME = "checkpoints"
 REPORTS = 50  # how many times a run reports its losses
 KEEP_EVERY_S = 60.0  # the most training that a killed process loses
 RECIPE = ("steps", "batch_size", "lr", "weight_decay", "ema_decay", "hidden", "chunk", "execute")
@@ -97,6 +95,8 @@ class TrainConfig:
     """how many times on the way, the last step included"""
     target_success: float | None = None
     """stop at the first check with this success rate"""
+    wandb: str | None = None
+    """a project of Weights & Biases to log to, too"""
 
     def __post_init__(self) -> None:
         smallest = {"steps": 1, "batch_size": 1, "threads": 1, "seed": 0, "rollouts": 0, "checks": 1}
@@ -239,7 +239,7 @@ class _Training:
     def run(self, held: ExitStack) -> TrainResult:
         """Train to the end, to the target, or to Ctrl-C."""
         self.started_s = time.perf_counter() - self.progress.seconds
-        log = held.enter_context(_open_log(self.out)) if self.crew.leads else None
+        log = self._open_log(held)
         self._open_judge(held)
         interrupted = self._loop(log, held.enter_context(_ctrl_c()))
         self._report(log)
@@ -253,7 +253,17 @@ class _Training:
                 forget_progress(self.out)
         return result
 
-    def _loop(self, log: "SummaryWriter | None", stop: Callable[[], bool]) -> bool:
+    def _open_log(self, held: ExitStack) -> Log | None:
+        """Where this process leads; with --resume the same run of Weights & Biases."""
+        if not self.crew.leads:
+            return None
+        about = {"env": self.frames.env_id, "fingerprint": self.frames.fingerprint, "frames": len(self.frames)}
+        settings = {**_plain(self.config), **asdict(self.recipe), **about}
+        log = held.enter_context(open_log(self.out, self.config.wandb, settings, self.progress.wandb_run))
+        self.progress = replace(self.progress, wandb_run=log.run_id)
+        return log
+
+    def _loop(self, log: Log | None, stop: Callable[[], bool]) -> bool:
         """Whether Ctrl-C ended it early."""
         kept_s = time.perf_counter()
         check_at = {round((k + 1) * self.recipe.steps / self.config.checks) for k in range(self.config.checks)}
@@ -282,7 +292,7 @@ class _Training:
 
     # -- on the way ----------------------------------------------------------------------------------------------------
 
-    def _report(self, log: "SummaryWriter | None") -> None:
+    def _report(self, log: Log | None) -> None:
         reports = self.progress.reports
         if reports and reports[-1].step == self.fit.step:
             return
@@ -290,10 +300,7 @@ class _Training:
         self.progress = replace(self.progress, reports=(*reports, now))
         if log is None:
             return
-        for name, value in (("loss/train", now.train_loss), ("loss/valid", now.valid_loss)):
-            if value is not None:
-                log.add_scalar(name, value, now.step)
-        log.flush()
+        log.report(now)
         if self.on_report is not None:
             self.on_report(now)
 
@@ -308,7 +315,7 @@ class _Training:
                 raise
             logger.warning("no rollouts, the last weights are kept: %s", error)
 
-    def _check(self, log: "SummaryWriter | None") -> None:
+    def _check(self, log: Log | None) -> None:
         if self.judge is None:
             return
         average = self.fit.average.eval()
@@ -317,7 +324,7 @@ class _Training:
         self.progress = replace(self.progress, checks=(*self.progress.checks, now))
         self._save(self._checkpoint(self.fit.step), average, {"step": self.fit.step, "check": asdict(now)})
         if log is not None:
-            log.add_scalar("rollouts/success", now.success_rate, now.step)
+            log.scalars(now.step, {"rollouts/success": now.success_rate})
 
     # -- what is kept --------------------------------------------------------------------------------------------------
 
@@ -369,7 +376,8 @@ class _Training:
 
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a training to be gone on with."""
-        return {"fingerprint": self.frames.fingerprint, "train": {**_plain(self.config), "threads": None}}
+        train = {name: value for name, value in _plain(self.config).items() if name not in ("threads", "wandb")}
+        return {"fingerprint": self.frames.fingerprint, "train": train}
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
@@ -395,12 +403,6 @@ def _ctrl_c() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(pressed)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _open_log(out: Path) -> "SummaryWriter":
-    from torch.utils.tensorboard import SummaryWriter  # costs 0.2 s that `evaluate` need not pay
-
-    return SummaryWriter(str(out / TENSORBOARD_NAME))
 
 
 def _check_device(device: str) -> None:

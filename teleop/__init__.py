@@ -36,6 +36,11 @@ for _title, _robot in ROBOTS.items():
             f"{_title}{_task}-v0", entry_point=f"teleop.envs.tasks.{_where}", max_episode_steps=_steps, kwargs={"robot": _robot}
         )
 
+GUEST_ID = "Guest-v0"
+"""Any registered environment as we see it: `gymnasium.make("teleop:Guest-v0", env_id="Pendulum-v1")`."""
+
+gymnasium.register(GUEST_ID, entry_point="teleop.envs:make_guest", disable_env_checker=True)
+
 
 def __getattr__(name: str) -> Any:
     """`record`, imported when it is asked for: it needs more than the environments do."""

@@ -63,7 +63,10 @@ BAD = {
     "no subcommand": ("data", "inspect"),
     "unknown subcommand of teleop": ("teleop fly", "record, replay, observe, devices, envs"),
     "unknown subcommand of data": ("data fly", "inspect"),
-    "unknown subcommand of learn": ("learn fly", "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, demo"),
+    "unknown subcommand of learn": (
+        "learn fly",
+        "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, demo",
+    ),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),
     "unknown policy": ("learn train {lift} --out {new} --policy magic", "invalid choice 'magic' for argument '--policy'"),

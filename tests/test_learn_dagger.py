@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_lines import run, run_killed
+from test_learn_support import curves
 
 from data.cli import INTERRUPTED
 from data.effort import NO_ROUND, efforts_by_round
@@ -84,6 +85,8 @@ def test_rounds_keep_what_they_cost_and_who_was_promoted(copied: Path, tmp_path:
     assert first.watching_s > 0.0
     assert first.interventions == efforts[1].interventions
     assert (first.gate, first.wished_share) == ("every-step", 1.0)
+    assert curves(tmp_path / "out")["rounds/labels"] == {0: 0, 1: first.total_labels}, "TensorBoard has the rounds"
+    assert all("loss/train" in curves(tmp_path / "out" / "rounds" / number) for number in "01"), "and each one's training"
     promoted = tmp_path / "out" / "rounds" / ("1" if first.promoted else "0")
     assert load_policy(tmp_path / "out").fingerprint == load_policy(promoted).fingerprint
     capsys.readouterr()

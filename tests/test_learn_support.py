@@ -8,10 +8,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from data.episode import Episode, Step, build_episode
 from data.schema import EpisodeMeta, Outcome, Phase, Source
 from data.session import Session
+from learn.log import TENSORBOARD_NAME
 from learn.policies import Policy, PolicyConfig, build_policy
 
 torch.set_num_threads(1)
@@ -118,3 +120,10 @@ def toy_policy(members: int = 1, seed: int = 0) -> Policy:
 def toy_obs(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     return {key: rng.uniform(-1, 1, 2).astype(np.float32) for key in TOY_KEYS}
+
+
+def curves(out: Path) -> dict[str, dict[int, float]]:
+    """What TensorBoard shows: each scalar by step."""
+    events = EventAccumulator(str(out / TENSORBOARD_NAME))
+    events.Reload()
+    return {name: {event.step: event.value for event in events.Scalars(name)} for name in events.Tags()["scalars"]}

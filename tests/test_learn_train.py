@@ -18,10 +18,11 @@ from learn.checkpoint import load_policy
 from learn.commands import COMMANDS
 from learn.dataset import load_frames, split_episodes
 from learn.evaluate import evaluate
+from learn.log import TENSORBOARD_NAME
 from learn.policies import Policy
 from learn.progress import PROGRESS_NAME, Report
 from learn.selection import FIRST_CHECK_SEED, Judge, mean_of_last
-from learn.train import CHECKPOINTS_NAME, TENSORBOARD_NAME, TrainConfig, train
+from learn.train import CHECKPOINTS_NAME, TrainConfig, train
 
 QUICK = TrainConfig(steps=20, batch_size=16, hidden=(8,))
 NARROW = TrainConfig(batch_size=64, hidden=(16,), weight_decay=0.0)  # so narrow that the default decay hinders fitting

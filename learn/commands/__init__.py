@@ -6,6 +6,7 @@ from itertools import pairwise
 from learn.commands.calibrate import Calibrate
 from learn.commands.dagger import Dagger
 from learn.commands.evaluate import Compare, Evaluate
+from learn.commands.export import Export
 from learn.commands.inverse import Label, Pretrain, TrainInverse
 from learn.commands.propagate import Propagate
 from learn.commands.train import Train
@@ -17,6 +18,7 @@ __all__ = [
     "Compare",
     "Dagger",
     "Evaluate",
+    "Export",
     "Label",
     "Pretrain",
     "Propagate",
@@ -26,7 +28,7 @@ __all__ = [
     "commands_for",
 ]
 
-# `python -m learn NAME`; a new command (export, study) is one more line here.
+# `python -m learn NAME`; a new command (study) is one more line here.
 COMMANDS: dict[str, type] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -37,6 +39,7 @@ COMMANDS: dict[str, type] = {
     "label": Label,
     "propagate": Propagate,
     "worth": Worth,
+    "export": Export,
 }
 
 

@@ -18,8 +18,9 @@ from data.session import Session
 from learn.commands.sitting import TARGET, sit, sitting_status, waiting
 from learn.dagger import DaggerConfig, Watchers, run_dagger
 from learn.later.queue import waiting_lines
+from learn.model_folder import ROUNDS_NAME
 from learn.policies import PolicyKind
-from learn.rounds import ROUND_HEADING, ROUNDS_NAME, Round, read_rounds, round_dir, round_line, status_lines
+from learn.rounds import ROUND_HEADING, Round, read_rounds, round_dir, round_line, status_lines
 from learn.sitting.log import LOG_NAME as SITTING_NAME
 from learn.sitting.sitting import SittingConfig, in_chunks
 from learn.train import TrainConfig
@@ -67,6 +68,8 @@ class Dagger:
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
     weights: Weighting = "uniform"
     """how often each step is learned from (see train --help)"""
+    wandb: str | None = None
+    """a project of Weights & Biases to log each training to, too"""
     resume: bool = False
     """go on where MODEL_DIR stopped; without it too, but this refuses a folder in which nothing was begun"""
     status: bool = False
@@ -127,6 +130,7 @@ class Dagger:
             seed=self.seed,
             device=self.torch_device,
             weights=self.weights,
+            wandb=self.wandb,
         )
 
     def _cockpit(self, env_id: str, env_kwargs: Mapping[str, Any], *, supervises: bool) -> CockpitConfig:

@@ -6,8 +6,8 @@ from pathlib import Path
 from data.errors import UserError, one_of
 from learn.checkpoint import Checkpoint, load_policy
 from learn.futures.corrections import Corrected, DriverName
+from learn.model_folder import ROUNDS_NAME
 from learn.policies import Policy
-from learn.rounds import ROUNDS_NAME
 
 CURE = "give the --out of the learn dagger that drove it, or leave it out with --episodes"
 

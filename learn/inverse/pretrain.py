@@ -14,7 +14,8 @@ from learn.dataset import split_episodes
 from learn.inverse.checkpoint import InverseCheckpoint, save_inverse
 from learn.inverse.model import InverseConfig, InverseModel, build_inverse
 from learn.inverse.motion import load_motion
-from learn.inverse.train import Walk, descend, plain
+from learn.inverse.train import Walk, descend, heard_by, plain
+from learn.log import open_log
 from learn.model_folder import make_model_dir
 from learn.policies.layers import MemberMLP
 from learn.progress import Report
@@ -43,6 +44,8 @@ class PretrainConfig:
     obs_keys: tuple[str, ...] = ()
     """observations to learn from; all low-dimensional ones when not given"""
     seed: int = 0
+    wandb: str | None = None
+    """a project of Weights & Biases to log to, too"""
 
     def __post_init__(self) -> None:
         for name, least in {"steps": 1, "batch_size": 1, "seed": 0, "latents": 1}.items():
@@ -114,7 +117,7 @@ def pretrain_inverse(
         if progress is not None:
             progress(now)
 
-    with torch_threads(1):
+    with torch_threads(1), open_log(out, config.wandb, plain(asdict(config).items())) as log:
         model = build_inverse(model_config, config.seed)
         walk = Walk(frames, model_config.offsets)
         walk.fit(model.trunk, train_rows)
@@ -124,7 +127,7 @@ def pretrain_inverse(
         def loss(rows: Tensor) -> Tensor:
             return foresight.loss(model.trunk.inputs(walk.at(rows)))
 
-        descend(foresight, loss, steps, walk.steps_of(valid_rows), config, generator, report)
+        descend(foresight, loss, steps, walk.steps_of(valid_rows), config, generator, heard_by(log, report))
         model.trunk.latent_line.copy_(foresight.latent_line(model.trunk.inputs(walk.at(steps))))
         model.eval()
     result = PretrainResult(model, out, len(train_rows), last[0].train_loss, last[0].valid_loss, time.perf_counter() - began_s)

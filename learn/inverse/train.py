@@ -17,6 +17,7 @@ from learn.dataset import Frames, split_episodes
 from learn.inverse.checkpoint import InverseCheckpoint, load_inverse, save_inverse
 from learn.inverse.model import InverseConfig, InverseModel, Trunk, Variant, build_inverse, windows
 from learn.inverse.motion import load_motion
+from learn.log import Log, open_log
 from learn.model_folder import make_model_dir
 from learn.progress import Report
 from learn.threads import torch_threads
@@ -55,6 +56,8 @@ class InverseTrain:
     obs_keys: tuple[str, ...] = ()
     """observations to infer from; all low-dimensional ones when not given"""
     seed: int = 0
+    wandb: str | None = None
+    """a project of Weights & Biases to log to, too"""
 
     def __post_init__(self) -> None:
         smallest = {"steps": 1, "batch_size": 1, "seed": 0, "episodes": 1, "history": 1}
@@ -149,7 +152,7 @@ def train_inverse(session: Session, config: InverseTrain, out: Path, progress: O
     train_rows, valid_rows = (torch.from_numpy(rows) for rows in split_episodes(frames, config.valid_fraction, config.seed))
     train_rows = _first_episodes(frames, train_rows, config)
     make_model_dir(out)
-    with torch_threads(1):
+    with torch_threads(1), open_log(out, config.wandb, plain(asdict(config).items())) as log:
         model = _begin(config, frames, begun)
         walk = Walk(frames, model.config.offsets)
         steps = walk.steps_of(train_rows)
@@ -163,7 +166,7 @@ def train_inverse(session: Session, config: InverseTrain, out: Path, progress: O
             mean, log_scale = model(walk.at(rows))
             return beta_nll(mean, log_scale, model.action_range.to_unit(walk.target[rows]))
 
-        train_loss = descend(model, loss, steps, walk.steps_of(valid_rows), config, generator, progress)
+        train_loss = descend(model, loss, steps, walk.steps_of(valid_rows), config, generator, heard_by(log, progress))
         model.eval()
         _calibrate(model, walk, walk.steps_of(valid_rows))
         score = evaluate_inverse(model, walk, walk.steps_of(valid_rows)) if len(valid_rows) else None
@@ -171,6 +174,17 @@ def train_inverse(session: Session, config: InverseTrain, out: Path, progress: O
     result = InverseResult(model, out, config.steps, episodes, len(steps), train_loss, score, time.perf_counter() - began_s)
     save_inverse(out, InverseCheckpoint(model, "inverse", frames.env_id, frames.env_kwargs, frames.fingerprint, _summary(config, result)))
     return result
+
+
+def heard_by(log: Log, progress: OnReport | None) -> OnReport:
+    """Reports go into the log, and to who else wants them."""
+
+    def report(now: Report) -> None:
+        log.report(now)
+        if progress is not None:
+            progress(now)
+
+    return report
 
 
 def beta_nll(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:

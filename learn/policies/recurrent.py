@@ -61,15 +61,20 @@ class Recurrent(Head):
         self.before, self.newest = list(self.memory), features
         actions = []
         for k, seen in enumerate(features):
-            out, self.memory[k] = self.lstms[k](seen.unsqueeze(1), self.memory[k])
-            log_weights, means, _ = self.mixture(out[:, 0], k)
-            if mode is None:
-                drawn = (log_weights.exp().cumsum(dim=-1) < noise.uniform((len(means), 1), means.device)).sum(dim=-1, keepdim=True)
-                drawn = drawn.clamp_max(GAUSSIANS - 1)
-            else:
-                drawn = torch.full((len(means), 1), mode, device=means.device)
-            actions.append(means.gather(1, drawn.unsqueeze(-1).expand(-1, 1, means.shape[-1])))
+            action, self.memory[k] = self.step(k, seen, self.memory[k], noise, mode)
+            actions.append(action)
         return torch.stack(actions)
+
+    def step(self, member: int, seen: Tensor, memory: State | None, noise: Noise, mode: int | None = None) -> tuple[Tensor, State]:
+        """One member's next action (B, 1, A) and what it remembers then, of an observation's features (B, F)."""
+        out, after = self.lstms[member](seen.unsqueeze(1), memory)
+        log_weights, means, _ = self.mixture(out[:, 0], member)
+        if mode is None:
+            drawn = (log_weights.exp().cumsum(dim=-1) < noise.uniform((len(means), 1), means.device)).sum(dim=-1, keepdim=True)
+            drawn = drawn.clamp_max(GAUSSIANS - 1)
+        else:
+            drawn = torch.full((len(means), 1), mode, device=means.device)
+        return means.gather(1, drawn.unsqueeze(-1).expand(-1, 1, means.shape[-1])), after
 
     def predict(self, features: Tensor, noise: Noise) -> Prediction:
         """Of sequences (K, B, C, F), at their last steps."""

@@ -17,7 +17,7 @@ def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """
     name = env_id.removeprefix("teleop:")
     try:
-        return gymnasium.make(name, **kwargs) if name in teleop.ENV_IDS else _make_guest(name, kwargs)
+        return gymnasium.make(name, **kwargs) if name in teleop.ENV_IDS else make_guest(name, kwargs)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         words = f"allowed: {one_of(teleop.ENV_IDS)}, or any registered Gymnasium id (MODULE:ID imports the module that registers it)"
         if isinstance(error, ModuleNotFoundError):
@@ -27,10 +27,11 @@ def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
         raise UserError(f"{env_id} does not take these options ({_first_line(error)})") from error
 
 
-def _make_guest(env_id: str, kwargs: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+def make_guest(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.Env[Any, Any]:
+    """Any registered environment made drivable."""
     from teleop.envs.adapter import Guest
 
-    return Guest(env_id, **kwargs)
+    return Guest(env_id, **(env_kwargs or {}))
 
 
 def make_plant(env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[gymnasium.Env[Any, Any], Plant]:
