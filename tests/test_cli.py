@@ -364,7 +364,7 @@ def test_record_and_dagger_have_the_same_words_for_pad_and_window(capsys: pytest
 
 @pytest.mark.parametrize(
     ("command", "opened_in"),
-    [("teleop record --session {new}", "teleop.commands"), ("learn dagger {lift} --out {new}", "learn.commands.dagger")],
+    [("teleop record --session {new}", "teleop.commands.record"), ("learn dagger {lift} --out {new}", "learn.commands.dagger")],
 )
 def test_pad_and_window_reach_the_cockpit(
     command: str, opened_in: str, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

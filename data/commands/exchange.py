@@ -16,10 +16,12 @@ from data.errors import UserError
 from data.exchange.arrays import open_d4rl, open_npz
 from data.exchange.files import check_path
 from data.exchange.foreign import Collection, Terms
-from data.exchange.importing import Imported, Survey, Wishes, carry_out, carry_out_seen, check_width, settle_range, survey, terms_of
+from data.exchange.importing import Imported, Survey, Wishes, carry_out, check_width, survey, terms_of
 from data.exchange.lerobot.reading import open_lerobot
 from data.exchange.minari import open_minari
+from data.exchange.ranges import settle_range
 from data.exchange.robomimic import open_robomimic
+from data.exchange.seen import carry_out_seen
 from data.exchange.units import check_words, range_of_env
 from data.schema import Outcome, Source
 from data.selection import counted

@@ -1,15 +1,12 @@
 """Importing: the demonstrations of a collection into a session, each once, however often it is asked for."""
 
 import json
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from data import merge
 from data.catalog import Row
 from data.change import changing
 from data.check import problems
@@ -18,7 +15,6 @@ from data.episode_file import read_meta, write_episode
 from data.errors import UserError
 from data.exchange.foreign import (
     DEFAULT_HZ,
-    ROUNDING,
     BadEpisodeError,
     Collection,
     Foreign,
@@ -28,15 +24,12 @@ from data.exchange.foreign import (
     to_episode,
     with_terms,
 )
-from data.exchange.units import ActionRange, Numbers, range_of_extremes, range_of_settings, range_of_words
+from data.exchange.units import Numbers
 from data.masks import read_masks, write_masks
 from data.schema import EpisodeMeta, Outcome, Source
 from data.session import TRASH_NAME, Session
-from data.simulator import simulate
 
 Progress = Callable[[int, str], None]
-AskBounds = Callable[[str, Mapping[str, Any]], ActionRange | None]
-MOST_OUTSIDE = 0.2  # a larger share of actions outside [-1, 1] is another unit, not a slip
 DEMO_PREFIX = "demo_"  # and the number that an episode of ours had, by which its branches name it
 
 
@@ -87,7 +80,7 @@ def terms_of(collection: Collection, session: Session | None, asked: Wishes) -> 
 
     Raises UserError where nobody says the env, or the session holds another one.
     """
-    row = _first_row(session)
+    row = first_row(session)
     env_id = asked.env_id or collection.env_id or (row.env_id if row else "")
     if not env_id:
         raise UserError(f"nothing says which environment the {collection.format} demonstrations are of; give --env ENV_ID")
@@ -148,54 +141,9 @@ def survey(collection: Collection, terms: Terms, advance: Progress, *, skip_bad:
     return Survey(uids, skipped, size, low, high, clipped / numbers)
 
 
-def settle_range(
-    terms: Terms, collection: Collection, found: Survey, session: Session | None, asked: Sequence[float], bounds: AskBounds
-) -> Terms:
-    """The terms with what -1 and 1 stand for: as asked, else as in the session, else as the environment or the file says.
-
-    `bounds` asks the environment, for formats that keep its own units. Without a word from anybody actions of which more than
-    `MOST_OUTSIDE` lie beyond [-1, 1] are taken by their extremes. Raises UserError where the session's actions mean something else.
-    """
-    held, width = _held_range(session), len(found.low)
-    if asked:
-        wanted: ActionRange | None = range_of_words(asked, width)
-        if held is not None and not range_of_words(asked, width).same(held):
-            raise UserError(f"in this session {held}, which is not --action-range; leave that out, or give another --session")
-    else:
-        wanted = held or (bounds(terms.env_id, terms.env_kwargs) if collection.in_env_units else None)
-        if wanted is None or (held is None and not wanted.can_hold(found.low, found.high)):
-            wanted = _range_in_file(collection, found)
-            if wanted is not None and session is not None and _first_row(session) is not None:
-                raise UserError(
-                    f"{session.path} holds actions in [-1, 1], and {found.outside:.0%} of the numbers here lie outside: say what -1 and 1 "
-                    "stand for with --action-range LOW HIGH, or give another --session"
-                )
-    return replace(terms, action_range=None if wanted is None or wanted.is_unit else wanted)
-
-
-def _range_in_file(collection: Collection, found: Survey) -> ActionRange | None:
-    """None where the actions are in [-1, 1] as they are, but for slips; a file that says its range has no slips."""
-    said = collection.action_range
-    if said is not None and len(said[0]) == len(found.low):
-        low, high = (np.asarray(side, np.float64) for side in said)
-        fits = bool(np.all(low >= -1.0 - ROUNDING) and np.all(high <= 1.0 + ROUNDING))
-        return None if fits else range_of_extremes(low, high, said_by=f"the {collection.format} set's own statistics")
-    if found.outside > MOST_OUTSIDE:
-        return range_of_extremes(found.low, found.high, said_by="their extremes: nothing says their unit")
-    return None
-
-
-def _held_range(session: Session | None) -> ActionRange | None:
-    """What the imports before have settled; None where there were none, or nothing was rescaled."""
-    for row in reversed(session.rows() if session else []):
-        if row.origin and session is not None:
-            return range_of_settings(read_meta(session.episode_path(row.number)).settings)
-    return None
-
-
 def check_width(session: Session, collection: Collection, found: Survey, terms: Terms) -> None:
     """Refuse actions of another width than those that the session holds."""
-    row = _first_row(session)
+    row = first_row(session)
     if row is None:
         return
     held = session.read(row.number, keys=()).steps["actions"].shape[1]
@@ -210,7 +158,7 @@ def carry_out(session: Session, collection: Collection, found: Survey, terms: Te
 
     Only for who has claimed the session.
     """
-    held, said = _held(session), Imported()
+    held, said = held_uids(session), Imported()
     numbers = {name: held[uid] for name, uid in found.uids.items() if uid in held}
     said.passed_over, following = len(numbers), session.next_number()
     missing = [name for name in found.uids if name not in numbers]
@@ -228,31 +176,7 @@ def carry_out(session: Session, collection: Collection, found: Survey, terms: Te
                 said.clipped += 0 if foreign is None else count_outside(foreign, terms)
                 advance(done, f"episode {numbers[name]}")
         finally:
-            _keep_masks(session, collection, said.numbers)
-    return said
-
-
-def carry_out_seen(session: Session, collection: Collection, found: Survey, terms: Terms, path: Path, advance: Progress) -> Imported:
-    """As `carry_out`, with the pictures that the simulator draws of the states; what it cannot draw makes nothing of all.
-
-    Raises UserError with its reason.
-    """
-    held = _held(session)
-    missing = {name: uid for name, uid in found.uids.items() if uid not in held}
-    said = Imported(passed_over=len(found.uids) - len(missing))
-    if not missing:
-        return said
-    with tempfile.TemporaryDirectory(prefix=".import-", dir=session.path.parent) as scratch:
-        plain, seen = Session.create(Path(scratch) / "plain"), Path(scratch) / "seen"
-        with plain.claim():
-            said = replace(carry_out(plain, collection, replace(found, uids=missing), terms, path, advance), passed_over=said.passed_over)
-        names = {number: name for name, number in said.numbers.items()}
-        words = ["observe", str(plain.path), "--out", str(seen), "--cameras", *terms.cameras, "--image-size", str(terms.image_size)]
-        simulate([*words, "--json"], "seeing", len(missing))
-        plan = merge.plan_merge(session, [Session.open(seen)])
-        merge.carry_out(session, plan, lambda done, note: None)
-    said.numbers = {names[int(copy.source.stem)]: copy.number for copy in plan.copies}
-    _keep_masks(session, collection, said.numbers)
+            keep_masks(session, collection, said.numbers)
     return said
 
 
@@ -284,7 +208,7 @@ def _check_alike(first: str, expected: _Shapes, name: str, found: _Shapes) -> No
             )
 
 
-def _first_row(session: Session | None) -> Row | None:
+def first_row(session: Session | None) -> Row | None:
     return next(iter(session.catalog().rows.values()), None) if session else None
 
 
@@ -293,7 +217,7 @@ def _bare(env_id: str) -> str:
     return env_id.rpartition(":")[2]
 
 
-def _held(session: Session) -> dict[str, int]:
+def held_uids(session: Session) -> dict[str, int]:
     """The number of each uid that the session holds or has in its trash; what has none was not imported."""
     held: dict[str, int] = {}
     for path in sorted((session.path / TRASH_NAME).glob("[0-9]*.hdf5")):
@@ -310,7 +234,7 @@ def _related(meta: EpisodeMeta, numbers: Mapping[str, int]) -> EpisodeMeta:
     return replace(meta, parent=parent, branch_step=meta.branch_step if parent >= 0 else -1)
 
 
-def _keep_masks(session: Session, collection: Collection, numbers: Mapping[str, int]) -> None:
+def keep_masks(session: Session, collection: Collection, numbers: Mapping[str, int]) -> None:
     """Add the new episodes to the session's split, as the collection was split."""
     train, valid = (set(collection.masks.get(mask, ())) for mask in ("train", "valid"))
     if not valid or train & valid:

@@ -1,32 +1,23 @@
-"""The commands of `python -m teleop`."""
+"""`python -m teleop record`: drive, and keep what was done."""
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
-import teleop
-from data.cli import EPISODES, SESSION, print_json, progress_bar, terminal_width
+from data.cli import progress_bar
 from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
-from data.selection import counted, select
 from data.session import Session
-from data.video import QUALITY, check_size, is_folder
 from teleop.cockpit import Cockpit, CockpitConfig, MakeDevice, open_cockpit
-from teleop.devices import DeviceName, has_display
-from teleop.devices.panel import PanelOptions, show_devices
+from teleop.devices import DeviceName
 from teleop.devices.scripted import OperatorConfig
-from teleop.envs import make_plant
-from teleop.envs.adapter import Guest
-from teleop.envs.plant import Plant
 from teleop.equipment import Equipment
 from teleop.generate import Plan, generate
 from teleop.grip import GripStyle
@@ -34,9 +25,7 @@ from teleop.loop import LoopConfig
 from teleop.mapping import Directions
 from teleop.modes import mode_names, wished_plan
 from teleop.stick import Button
-from teleop.stick_map import stick_map_for
 from teleop.tally import Tally
-from teleop.window import start_pygame
 
 RECORDINGS = Path("data") / "recordings"
 SCRIPTED_EPISODES = 10
@@ -148,11 +137,11 @@ class Record:
         if self.cameras:
             asked |= {"cameras": list(self.cameras), "image_size": self.image_size}
         if self.robot:
-            asked["robot"] = _from_anywhere(self.robot)
+            asked["robot"] = from_anywhere(self.robot)
         if self.randomize:
             asked |= {"randomize": list(self.randomize), "randomize_seed": self.randomize_seed}
         if self.env_python:
-            asked["python"] = _from_anywhere(self.env_python)
+            asked["python"] = from_anywhere(self.env_python)
         return asked
 
     def _check(self) -> None:
@@ -207,7 +196,7 @@ class Record:
             loop.run()
 
 
-def _from_anywhere(word: str) -> str:
+def from_anywhere(word: str) -> str:
     """A path that also holds in another folder, where the session is read later; what is no file stays a name."""
     return str(Path(word).absolute()) if Path(word).is_file() else word
 
@@ -242,217 +231,3 @@ def _print_kept(report: Tally, session: Session, *, real: bool) -> None:
 def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[Tally], None]:
     advance = stack.enter_context(progress_bar("recording", wished))
     return lambda report: advance(report.counted, f"{report.successes} ok")
-
-
-@dataclass(frozen=True)
-class Replay:
-    """Play episodes again: in a window, as videos, or as a bit-exact check (exit 1 when a bit differs)."""
-
-    session: tyro.conf.Positional[SESSION]
-    episode: tuple[int, ...] = ()
-    """which episodes (default: all with --verify and for a folder of videos, else the last)"""
-    verify: bool = False
-    """step the recorded actions and compare every simulator state bit for bit"""
-    video: Path | None = None
-    """write this .mp4, or a folder of them (000003.mp4 ...)"""
-    camera: str = ""
-    """camera to look through (default: the first; python -m teleop envs ENV lists them)"""
-    size: tuple[int, int] = (640, 480)
-    """the video's width and height in pixels"""
-    fps: int = 20
-    """the video's pictures a second, at most"""
-    look: Literal["pretty", "meshes", "hulls"] = "pretty"
-    """how the arm is drawn in the video"""
-    quality: int = QUALITY
-    """the video's quality, from 1 (small files) to 10"""
-    json: bool = False
-    """with --verify: print one JSON object on the last line"""
-
-    def run(self) -> int:
-        check_size(self.size)
-        if self.json and not self.verify:
-            raise UserError("--json tells what --verify found; add --verify")
-        session = Session.open(self.session)
-        session.env_of()
-        code = self._verify(session) if self.verify else 0
-        if self.video is not None:
-            self._write_videos(session, self.video)
-        elif not self.verify:
-            self._play(session)
-        return code
-
-    def _verify(self, session: Session) -> int:
-        from teleop.replay import Verdicts, verify_each
-
-        found = Verdicts()
-        for number, verdict in verify_each(session, self._chosen(session, every=True)):
-            if isinstance(verdict, UserError):
-                if not self.json:
-                    raise verdict
-                found.unreadable[number] = str(verdict)
-                print(f"episode {number}: {verdict}")
-            else:
-                found.replayed[number] = verdict
-                if self.json or not verdict.exact:
-                    print(f"episode {number}: {verdict}")
-        summary = found.summary()
-        print(f"{summary['exact']} of {summary['episodes']} episodes replay bit for bit")
-        if self.json:
-            print_json(summary)
-        return 0 if summary["exact"] == summary["episodes"] else 1
-
-    def _chosen(self, session: Session, *, every: bool) -> list[int]:
-        there = [int(path.stem) for path in session.episode_paths()]
-        return list(dict.fromkeys(self.episode)) or (there if every else there[-1:])
-
-    def _write_videos(self, session: Session, path: Path) -> None:
-        from teleop.envs.render import LOOKS
-        from teleop.replay import FilmStyle, film_each
-
-        style = FilmStyle(self.camera, self.size, self.fps, LOOKS[self.look], self.quality)
-        for number, count, target in film_each(session, self._chosen(session, every=is_folder(path)), path, style):
-            print(f"wrote episode {number} ({count} frames) to {target}")
-
-    def _play(self, session: Session) -> None:
-        from teleop.clock import RealClock
-        from teleop.player import play
-        from teleop.replay import plant_of
-
-        if not has_display():
-            raise UserError("there is no display to play on; use --video OUT.mp4 or --verify")
-        start_pygame(display=True)
-        for number in self._chosen(session, every=False):
-            episode = session.read(number, keys=())
-            plant = plant_of(session, episode)
-            play(plant, episode, number, self.camera, RealClock(1.0 / episode.meta.control_hz))
-
-
-@dataclass(frozen=True)
-class Observe:
-    """Make a session anew, seen by the cameras you name, from the simulator states that are kept: train on pictures that
-    nobody recorded, or of another size.
-
-    Vectors stay as they were recorded; the numbers, outcomes, labels and the split too. Run it again and it goes on.
-    """
-
-    session: tyro.conf.Positional[SESSION]
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """the session to make"""
-    cameras: tuple[str, ...]
-    """NAME, NAME:WxH or NAME:WxH:rgb,depth,segmentation (python -m teleop envs ENV lists the names)"""
-    image_size: int = 84
-    """side of a picture in pixels, where a camera does not say"""
-    episodes: EPISODES = ()
-    """which episodes: numbers (3), ranges (5-9), outcomes (failure), all (default: all)"""
-    json: bool = False
-    """print one JSON object on the last line"""
-
-    def run(self) -> int:
-        from teleop.observe import Cameras, check_target, keep_split, observe_each
-
-        source = Session.open(self.session)
-        row = source.env_of()
-        if source.path.resolve() == self.out.resolve():
-            raise UserError(f"--out {self.out} is the session itself, which stays as it is; give another folder")
-        numbers = select(source.rows(), self.episodes or ("all",))
-        cameras = Cameras(self.cameras, self.image_size)
-        env_kwargs = cameras.arguments(row.env_kwargs)
-        env, plant = make_plant(row.env_id, env_kwargs)
-        with contextlib.closing(env), contextlib.ExitStack() as stack:
-            target = Session.create(self.out)
-            stack.enter_context(target.claim())
-            check_target(source, target, env_kwargs)
-            advance = stack.enter_context(progress_bar("observing", len(numbers)))
-            for done, number in enumerate(observe_each(source, target, plant, numbers, cameras), 1):
-                advance(done, f"episode {number}")
-                if self.json:
-                    print(f"episode {number}", flush=True)
-            keep_split(source, target)
-        print(f"{self.out}: {counted(len(numbers))} seen by {', '.join(self.cameras)}")
-        if self.json:
-            print_json({"out": str(self.out), "episodes": len(numbers), "cameras": list(self.cameras)})
-        return 0
-
-
-@dataclass(frozen=True)
-class Devices(PanelOptions):
-    """Show what can move the sticks here, live in a terminal; tell pads apart, calibrate one."""
-
-    def run(self) -> int:
-        start_pygame(display=False)
-        return show_devices(self)
-
-
-@dataclass(frozen=True)
-class Envs:
-    """List the environments; or describe one, any registered Gymnasium id, with its stick map as a file to edit."""
-
-    env: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="[ENV]")]] = ""
-    """an environment to describe (MODULE:ID imports the module that registers it)"""
-    env_args: tuple[str, ...] = ()
-    """its arguments, NAME=VALUE"""
-    env_python: str = ""
-    """run it in this Python"""
-    json: bool = False
-    """of one environment: print one JSON object instead"""
-
-    def run(self) -> int:
-        if self.env:
-            self._describe()
-            return 0
-        if self.json:
-            raise UserError("--json describes one environment; name it: python -m teleop envs ENV --json")
-        table = Table("environment", "task", "object", "modes", "longest evaluation")
-        for env_id, max_steps in teleop.ENV_IDS.items():
-            env, plant = make_plant(env_id, {})
-            width = env.observation_space.spaces["object"].shape[0]  # type: ignore[attr-defined]
-            table.add_row(env_id, plant.task, f"({width},)", str(len(plant.modes) or ""), f"{max_steps} steps")
-            env.close()
-        Console(width=terminal_width()).print(table)
-        print("and any registered Gymnasium environment: python -m teleop envs MODULE:ID describes one")
-        return 0
-
-    def _describe(self) -> None:
-        """Comments, then the stick map: the whole output is a file for --sticks."""
-        kwargs = env_arguments(self.env_args) | ({"python": _from_anywhere(self.env_python)} if self.env_python else {})
-        env, plant = make_plant(self.env, kwargs)
-        try:
-            spaces = env.observation_space.spaces  # type: ignore[attr-defined]
-            if self.json:
-                print_json(_description(self.env, plant, env.action_space, spaces))
-                return
-            facts = {
-                "task": plant.task,
-                "modes": ", ".join(plant.modes) or "none that it can tell apart",
-                "observation": ", ".join(f"{key} {space.shape}" for key, space in spaces.items()),
-                "action": f"{env.action_space.shape} in [-1, 1]" + (f", from {plant.facts['actions']}" if isinstance(plant, Guest) else ""),
-                "rate": f"{plant.control_hz:g} steps a second",
-                "rewind": "exact" if plant.can_restore else "none: there is no MuJoCo underneath",
-                "cameras": ", ".join(plant.camera_names),
-            }
-            for name, value in facts.items():
-                print(f"# {name}: {value}")
-            if isinstance(plant, Guest):
-                print(stick_map_for(plant.wanted_map()).to_toml())
-        finally:
-            env.close()
-
-
-def _description(env_id: str, plant: Plant, actions: Any, observations: Mapping[str, Any]) -> dict[str, Any]:
-    """`action_low`, `action_high`: what -1 and 1 stand for, each number by itself; empty where numbers are choices."""
-    own = plant.facts if isinstance(plant, Guest) else {"low": actions.low.tolist(), "high": actions.high.tolist()}
-    return {
-        "env": env_id,
-        "task": plant.task,
-        "modes": list(plant.modes),
-        "observation": {key: list(space.shape) for key, space in observations.items()},
-        "action_width": actions.shape[0],
-        "action_low": own["low"],
-        "action_high": own["high"],
-        "control_hz": plant.control_hz,
-        "exact_rewind": plant.can_restore,
-        "cameras": plant.camera_names,
-    }
-
-
-COMMANDS: dict[str, type] = {"record": Record, "replay": Replay, "observe": Observe, "devices": Devices, "envs": Envs}
