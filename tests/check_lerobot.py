@@ -1,7 +1,8 @@
 """Whether LeRobot itself reads what we write, and we what it writes: `python tests/check_lerobot.py PYTHON [SESSION]`.
 
-PYTHON is the interpreter of an environment with `pip install "lerobot[dataset]==0.6.1"`; where `gamepad-dagger` is installed
-there, too, a policy of LeRobot's is trained and tried out in our environment. A line a check; exit code 1 if one fails.
+PYTHON is the interpreter of an environment with `pip install "lerobot[dataset]==0.6.1"`; where it also has what our environments
+need (this package's dependencies without torch), a policy of LeRobot's is trained and tried out in ours. A line a check; exit
+code 1 if one fails.
 """
 
 import argparse
@@ -55,7 +56,7 @@ class Peer:
 
     def __init__(self, python: str, scratch: Path) -> None:
         self._python = python
-        self._env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(scratch / "hf"), "OMP_NUM_THREADS": "1"}
+        self._env = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(scratch / "hf"), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         self._env.setdefault("MUJOCO_GL", "egl")
 
     def __call__(self, *words: object) -> dict[str, Any]:
@@ -249,8 +250,8 @@ def into(peer: Peer, scratch: Path) -> None:
 
 def trained(peer: Peer, scratch: Path) -> None:
     """A policy of LeRobot's, from what we export, in our environment."""
-    if not peer.has("teleop"):
-        print("       no policy is trained: gamepad-dagger is not installed in that environment")
+    if not peer.has("teleop.envs.tasks.lift"):
+        print("       no policy is trained: what our environments need is not installed there (mujoco, gymnasium, the arms)")
         return
     session, root, model = scratch / "lift", scratch / "lift-set", scratch / "act"
     ours("teleop", "record", "--env", "PandaLift-v0", "--device", "scripted", "--headless", "--episodes", 40, "--session", session)

@@ -51,7 +51,7 @@ class Peer:
 
 
 def trains(peer: Peer, kind: str, data: Path, epochs: int, steps: int, rollouts: int) -> tuple[bool, str, str]:
-    said = json.loads(peer.run(TRAINING, kind, data, peer.folder / "runs", epochs, steps, rollouts).splitlines()[-1])
+    said = json.loads(peer.run(TRAINING, kind, data, peer.folder / f"runs-{data.stem}", epochs, steps, rollouts).splitlines()[-1])
     losses = said["losses"]
     line = (
         f"loss {losses[0]:.4f} → {losses[-1]:.4f} in {epochs} epochs of {steps}, success {said['success_rate']:.0%} of {rollouts} rollouts"
@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("python", type=Path)
     parser.add_argument("session", type=Path, nargs="?", help="with front and wrist cameras; recorded when not given")
     parser.add_argument("--episodes", type=int, default=30)
-    parser.add_argument("--epochs", type=int, nargs=3, default=(40, 4, 2), help="of BC, BC-RNN-GMM and image BC")
+    parser.add_argument("--epochs", type=int, nargs=3, default=(40, 40, 2), help="of BC, BC-RNN-GMM and image BC")
     parser.add_argument("--steps", type=int, nargs=3, default=(100, 100, 50), help="a epoch, of each")
     parser.add_argument("--rollouts", type=int, default=10)
     words = parser.parse_args()
