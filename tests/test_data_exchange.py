@@ -46,7 +46,7 @@ def sound(path: Path) -> Session:
 @pytest.fixture(autouse=True)
 def unknown_envs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The made-up ids here are known to no simulator: it is not started each time to hear that (test_data_units.py does)."""
-    monkeypatch.setattr("data.commands.exchange.range_of_env", lambda env_id, env_kwargs: None)
+    monkeypatch.setattr("data.commands.exchange.unit_of_env", lambda env_id, env_kwargs: None)
 
 
 # -- files as other tools write them -------------------------------------------------------------------------------

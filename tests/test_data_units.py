@@ -9,7 +9,7 @@ import pytest
 from data_tools import answer, check_mistake, run, session_of
 from numpy.typing import NDArray
 
-from data.exchange.units import ActionRange, range_of_extremes, range_of_settings, range_of_words
+from data.exchange.units import ActionRange, range_of_extremes, range_of_words, unit_of_settings
 from data.schema import Outcome
 from data.session import Session
 from teleop.envs import make_plant
@@ -59,7 +59,7 @@ def test_a_range_can_be_undone() -> None:
     actions = numbers(0, 2, 50, 2)
     unit = found.to_unit(actions)
     np.testing.assert_allclose(found.low + (unit + 1) / 2 * (found.high - found.low), actions)
-    assert range_of_settings({"imported": {"action_range": found.to_json()}}).same(found)  # type: ignore[union-attr]
+    assert unit_of_settings({"imported": {"action_range": found.to_json()}}).same(found)  # type: ignore[union-attr]
 
 
 def test_a_range_is_said_in_one_line() -> None:
@@ -92,6 +92,28 @@ def test_plain_arrays_are_in_the_units_of_their_environment(
         assert said["action_range"]["low"] == plant.facts["low"]  # type: ignore[attr-defined]
         assert kept.meta.settings["imported"]["action_range"]["said_by"] == f"the bounds of {env_id}'s actions"
     plant.close()
+
+
+@pytest.mark.parametrize("shape", [(20,), (20, 1)])
+def test_a_choice_is_kept_as_the_adapter_takes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: tuple[int, ...]) -> None:
+    chosen = np.arange(20).reshape(shape) % 2
+    path = npz(tmp_path / "a.npz", chosen, 4)
+    said = answer(capsys, "import", path, "--from", "npz", "--session", tmp_path / "new", "--env", "CartPole-v1")
+    assert said["action_range"] == {"counts": [2], "first": [0], "said_by": "the choices of CartPole-v1"}
+    kept = Session.open(tmp_path / "new").read(0).steps
+    from teleop.envs.guest.spaces import to_action
+
+    assert kept["actions"].shape == kept["labels"].shape == (20, 2)
+    assert [to_action(row, gymnasium.spaces.Discrete(2)) for row in kept["actions"]] == chosen.reshape(-1).tolist()
+    again = npz(tmp_path / "b.npz", 1 - chosen, 4)
+    assert np.all(imported(tmp_path, again) == np.roll(kept["actions"], 1, axis=1))
+
+
+def test_a_choice_that_the_environment_does_not_have_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = npz(tmp_path / "a.npz", np.array([0.0, 0.5, 1.0]), 4)
+    assert run("import", path, "--from", "npz", "--session", tmp_path / "new", "--env", "CartPole-v1") == 2
+    assert "the environment does not have it" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_actions_in_a_unit_that_nobody_names_are_taken_by_their_extremes_and_it_is_said(
@@ -169,6 +191,6 @@ def test_the_environments_say_what_their_actions_are(capsys: pytest.CaptureFixtu
     assert command_lines.run("teleop", "envs", "PandaLift-v0", "--json") == 0
     assert '"action_low": [-1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0]' in capsys.readouterr().out
     assert command_lines.run("teleop", "envs", "CartPole-v1", "--json") == 0
-    assert '"action_low": [], "action_width": 2' in capsys.readouterr().out
+    assert '"action_choices": [2], "action_first": [0], "action_high": [], "action_low": []' in capsys.readouterr().out
     assert command_lines.run("teleop", "envs", "--json") == 2
     assert "--json describes one environment; name it" in capsys.readouterr().err

@@ -22,7 +22,7 @@ from data.exchange.minari import open_minari
 from data.exchange.ranges import settle_range
 from data.exchange.robomimic import open_robomimic
 from data.exchange.seen import carry_out_seen
-from data.exchange.units import check_words, range_of_env
+from data.exchange.units import check_words, unit_of_env
 from data.schema import Outcome, Source
 from data.selection import counted
 from data.session import Session
@@ -86,9 +86,9 @@ class Import:
             with progress_bar("reading", len(collection.names)) as advance:
                 found = survey(collection, terms, advance, skip_bad=self.skip_bad)
             check_space(self.session, found.size, "--session")
+            terms = settle_range(terms, collection, found, known, self.action_range, unit_of_env)
             if known:
                 check_width(known, collection, found, terms)
-            terms = settle_range(terms, collection, found, known, self.action_range, range_of_env)
             session = stack.enter_context(_new_session(self.session)) if known is None else known
             stack.enter_context(session.claim())
             session.check_env(terms.env_id)

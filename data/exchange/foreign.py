@@ -13,7 +13,7 @@ from data.check import WITHIN_ONE, problems
 from data.checksum import digest_of
 from data.episode import Array, Episode
 from data.errors import UserError
-from data.exchange.units import ActionRange
+from data.exchange.units import Unit
 from data.schema import STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
 
 STICK_WIDTH = 21  # 6 axes, then 15 buttons: all at rest
@@ -83,7 +83,7 @@ class Terms:
     control_hz: float
     outcome: Outcome
     source: Source
-    action_range: ActionRange | None = None
+    action_range: Unit | None = None
     cameras: tuple[str, ...] = ()
     image_size: int = 84
 
@@ -166,12 +166,14 @@ def with_terms(episode: Episode, terms: Terms, origin: str) -> Episode:
 def _columns(foreign: Foreign, terms: Terms) -> dict[str, Array]:
     """Every column of `STEP_FIELDS`: the demonstration's own where it has it in the right shape, else as if nobody was asked."""
     count, width = np.shape(foreign.actions)
-    own = {k: v for k, v in foreign.columns.items() if k in FIELDS and k not in OURS_TO_SAY and _fits(FIELDS[k], v, count, width)}
+    fitting = {k: v for k, v in foreign.columns.items() if k in FIELDS and k not in OURS_TO_SAY and _fits(FIELDS[k], v, count, width)}
+    own = {k: _in_unit(v, terms) if k in WITHIN_ONE else v for k, v in fitting.items()}
+    actions = _in_unit(foreign.actions, terms)
     by_policy = np.asarray(own.get("policy_acting", np.full(count, terms.source is Source.POLICY))) > 0
     person = Source.HUMAN if terms.source is Source.POLICY else terms.source
-    nothing = np.full((count, width), np.nan)
+    nothing = np.full(actions.shape, np.nan)
     columns: dict[str, Array] = {
-        "actions": np.asarray(foreign.actions),
+        "actions": actions,
         "rewards": np.zeros(count) if foreign.rewards is None else foreign.rewards,
         "dones": np.arange(count) == count - 1,
         "states": np.zeros((count, 0)),
@@ -188,16 +190,16 @@ def _columns(foreign: Foreign, terms: Terms) -> dict[str, Array]:
         "decision_latency_s": nothing[:, 0],
     } | own
     absent = {f.name: np.full(count, f.absent) for f in STEP_FIELDS if f.name not in columns}
-    return {f.name: _stored(f, (columns | absent)[f.name], terms) for f in STEP_FIELDS}
+    return {f.name: _stored(f, (columns | absent)[f.name]) for f in STEP_FIELDS}
 
 
 def _in_unit(actions: Array, terms: Terms) -> NDArray[np.float64]:
     return np.asarray(actions, np.float64) if terms.action_range is None else terms.action_range.to_unit(actions)
 
 
-def _stored(field: Field, column: Array, terms: Terms) -> Array:
+def _stored(field: Field, column: Array) -> Array:
     """In the schema's type; what is an action, within [-1, 1]."""
-    inside = np.clip(_in_unit(column, terms), -1.0, 1.0) if field.name in WITHIN_ONE else np.asarray(column)
+    inside = np.clip(column, -1.0, 1.0) if field.name in WITHIN_ONE else np.asarray(column)
     with np.errstate(over="ignore"):  # becomes infinite, which is found afterwards
         return inside.astype(field.dtype)
 

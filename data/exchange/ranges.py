@@ -10,28 +10,28 @@ from data.episode_file import read_meta
 from data.errors import UserError
 from data.exchange.foreign import ROUNDING, Collection, Terms
 from data.exchange.importing import Survey, first_row
-from data.exchange.units import ActionRange, range_of_extremes, range_of_settings, range_of_words
+from data.exchange.units import ActionRange, Unit, range_of_extremes, range_of_words, unit_of_settings
 from data.session import Session
 
-AskBounds = Callable[[str, Mapping[str, Any]], ActionRange | None]
+AskUnit = Callable[[str, Mapping[str, Any]], Unit | None]
 MOST_OUTSIDE = 0.2  # a larger share of actions outside [-1, 1] is another unit, not a slip
 
 
 def settle_range(
-    terms: Terms, collection: Collection, found: Survey, session: Session | None, asked: Sequence[float], bounds: AskBounds
+    terms: Terms, collection: Collection, found: Survey, session: Session | None, asked: Sequence[float], ask: AskUnit
 ) -> Terms:
     """The terms with what -1 and 1 stand for: as asked, else as in the session, else as the environment or the file says.
 
-    `bounds` asks the environment, for formats that keep its own units. Without a word from anybody actions of which more than
+    `ask` asks the environment, for formats that keep its own units. Without a word from anybody actions of which more than
     `MOST_OUTSIDE` lie beyond [-1, 1] are taken by their extremes. Raises UserError where the session's actions mean something else.
     """
-    held, width = _held_range(session), len(found.low)
+    held, width = _held_unit(session), len(found.low)
     if asked:
-        wanted: ActionRange | None = range_of_words(asked, width)
+        wanted: Unit | None = range_of_words(asked, width)
         if held is not None and not range_of_words(asked, width).same(held):
             raise UserError(f"in this session {held}, which is not --action-range; leave that out, or give another --session")
     else:
-        wanted = held or (bounds(terms.env_id, terms.env_kwargs) if collection.in_env_units else None)
+        wanted = held or (ask(terms.env_id, terms.env_kwargs) if collection.in_env_units else None)
         if wanted is None or (held is None and not wanted.can_hold(found.low, found.high)):
             wanted = _range_in_file(collection, found)
             if wanted is not None and session is not None and first_row(session) is not None:
@@ -54,9 +54,9 @@ def _range_in_file(collection: Collection, found: Survey) -> ActionRange | None:
     return None
 
 
-def _held_range(session: Session | None) -> ActionRange | None:
+def _held_unit(session: Session | None) -> Unit | None:
     """What the imports before have settled; None where there were none, or nothing was rescaled."""
     for row in reversed(session.rows() if session else []):
         if row.origin and session is not None:
-            return range_of_settings(read_meta(session.episode_path(row.number)).settings)
+            return unit_of_settings(read_meta(session.episode_path(row.number)).settings)
     return None

@@ -49,11 +49,51 @@ class ActionRange:
         left = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
         return f"actions of {', '.join(every[:SHOWN])}{left} became -1…1 ({self.said_by})"
 
-    def same(self, other: "ActionRange | None") -> bool:
+    def same(self, other: "Unit | None") -> bool:
         """Whether a number means the same in both; None is [-1, 1] as it is."""
         if other is None:
             return self.is_unit
-        return np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
+        return isinstance(other, ActionRange) and np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Each of K numbers is one of `counts` choices, counted from `first`; it becomes a number per choice, 1 for the chosen one and
+    -1 for the others, which is how a discrete action is kept here.
+    """
+
+    counts: NDArray[np.int64]
+    first: NDArray[np.int64]
+    said_by: str
+    is_unit = False
+
+    def to_unit(self, actions: Array) -> Numbers:
+        """(T, K) choices as (T, sum of the counts) of -1 and 1; NaN stays. Raises UserError for a choice that there is not."""
+        values: Numbers = np.asarray(actions, np.float64)
+        chosen = values - self.first
+        there = ~np.isnan(values)
+        if np.any(there & ((chosen < 0) | (chosen >= self.counts) | (chosen != np.round(chosen)))):
+            raise UserError(f"an action that is none of {self} is among them; the environment does not have it")
+        parts = [np.where(np.arange(count) == chosen[:, k, None], 1.0, -1.0) for k, count in enumerate(self.counts)]
+        return np.where(np.all(there, axis=1, keepdims=True), np.concatenate(parts, axis=1), np.nan)
+
+    def can_hold(self, low: Numbers, high: Numbers) -> bool:
+        """Whether actions with these extremes (K,) can be such choices."""
+        return np.shape(low) == self.counts.shape and bool(np.all(low >= self.first) and np.all(high < self.first + self.counts))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"counts": self.counts.tolist(), "first": self.first.tolist(), "said_by": self.said_by}
+
+    def __str__(self) -> str:
+        spans = [f"{first}…{first + count - 1}" for first, count in zip(self.first, self.counts, strict=True)]
+        return f"choices {', '.join(spans)} became a number for each choice ({self.said_by})"
+
+    def same(self, other: "Unit | None") -> bool:
+        """Whether an action means the same in both."""
+        return isinstance(other, Choices) and np.array_equal(self.counts, other.counts) and np.array_equal(self.first, other.first)
+
+
+Unit = ActionRange | Choices
 
 
 def check_words(numbers: Sequence[float]) -> None:
@@ -87,17 +127,21 @@ def range_of_extremes(low: Array, high: Array, said_by: str) -> ActionRange:
     return ActionRange(np.where(still, least - 1.0, least), np.where(still, least + 1.0, most), said_by)
 
 
-def range_of_settings(settings: Mapping[str, Any]) -> ActionRange | None:
+def unit_of_settings(settings: Mapping[str, Any]) -> Unit | None:
     """What an import has left in an episode's settings; None where it changed nothing, or there was none."""
     kept = settings.get("imported", {}).get("action_range")
     if not kept:
         return None
+    if "counts" in kept:
+        return Choices(np.asarray(kept["counts"]), np.asarray(kept["first"]), "as in this session")
     return ActionRange(np.asarray(kept["low"], np.float64), np.asarray(kept["high"], np.float64), "as in this session")
 
 
-def range_of_env(env_id: str, env_kwargs: Mapping[str, Any]) -> ActionRange | None:
-    """The bounds of an environment's actions, which it is asked for; None where it is not known here, or has none."""
+def unit_of_env(env_id: str, env_kwargs: Mapping[str, Any]) -> Unit | None:
+    """What an environment's own actions are, which it is asked for; None where it is not known here."""
     said = describe(env_id, env_kwargs)
-    if said is None or not said["action_low"]:
+    if said is None:
         return None
+    if said["action_choices"]:
+        return Choices(np.asarray(said["action_choices"]), np.asarray(said["action_first"]), f"the choices of {env_id}")
     return ActionRange(np.asarray(said["action_low"]), np.asarray(said["action_high"]), f"the bounds of {env_id}'s actions")

@@ -74,8 +74,11 @@ class Envs:
 
 
 def _description(env_id: str, plant: Plant, actions: Any, observations: Mapping[str, Any]) -> dict[str, Any]:
-    """`action_low`, `action_high`: what -1 and 1 stand for, each number by itself; empty where numbers are choices."""
-    own = plant.facts if isinstance(plant, Guest) else {"low": actions.low.tolist(), "high": actions.high.tolist()}
+    """`action_low`, `action_high`: what -1 and 1 stand for, each number by itself. Where an action is a choice these are empty:
+    `action_choices` counts what there is to choose from, from `action_first` on, for each part.
+    """
+    ours = {"low": actions.low.tolist(), "high": actions.high.tolist(), "choices": [], "first_choices": []}
+    own = plant.facts if isinstance(plant, Guest) else ours
     return {
         "env": env_id,
         "task": plant.task,
@@ -84,6 +87,8 @@ def _description(env_id: str, plant: Plant, actions: Any, observations: Mapping[
         "action_width": actions.shape[0],
         "action_low": own["low"],
         "action_high": own["high"],
+        "action_choices": own["choices"],
+        "action_first": own["first_choices"],
         "control_hz": plant.control_hz,
         "exact_rewind": plant.can_restore,
         "cameras": plant.camera_names,

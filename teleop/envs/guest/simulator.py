@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .memory import put_back, remember
-from .spaces import GuestError, action_range, action_width, choice_counts, flat, to_action, to_obs
+from .spaces import GuestError, action_range, action_width, choice_counts, first_choices, flat, to_action, to_obs
 
 Vector = NDArray[np.float64]
 Obs = dict[str, NDArray[Any]]
@@ -50,6 +50,7 @@ class Simulator:
             "high": high,
             "names": self._actuators(),
             "choices": choice_counts(self.env.action_space),
+            "first_choices": first_choices(self.env.action_space),
             "hz": float(self.env.metadata.get("render_fps") or DEFAULT_HZ),
             "max_steps": int((spec.max_episode_steps if spec is not None else 0) or 0),
             "threshold": None if spec is None or spec.reward_threshold is None else float(spec.reward_threshold),

@@ -47,8 +47,17 @@ def to_action(vector: Floats, space: spaces.Space[Any]) -> Any:
     return (np.asarray(vector).reshape(space.shape or ()) > 0).astype(np.int8)
 
 
+def first_choices(space: spaces.Space[Any]) -> list[int]:
+    """Which number the first choice of each discrete part is."""
+    if isinstance(space, spaces.Discrete):
+        return [int(space.start)]
+    return [int(n) for n in space.start] if isinstance(space, spaces.MultiDiscrete) else []
+
+
 def action_range(space: spaces.Space[Any]) -> tuple[list[float], list[float]]:
-    """What −1 and 1 stand for, in each number of a Box; of other spaces, whose numbers choose, nothing."""
+    """What −1 and 1 stand for, in each number; of spaces whose numbers choose, nothing."""
+    if isinstance(space, spaces.MultiBinary):
+        return [0.0] * action_width(space), [1.0] * action_width(space)
     if not isinstance(space, spaces.Box):
         return [], []
     low, high = _bounds(space)
