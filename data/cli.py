@@ -64,7 +64,7 @@ def run_command(package: str, commands: Mapping[str, type], argv: Sequence[str] 
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; what was written so far is kept", file=sys.stderr)
+        print("interrupted; what was finished by then is kept", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,23 @@ PATIENCE_S = 2.0  # others' housekeeping takes less
 WRITER_PATIENCE_S = 30.0  # a writer whose recorder was killed has this long to finish
 
 logger = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def new_or_known(path: Path) -> Iterator["Session"]:
+    """The session at `path`, made where there is none; one that is made here is gone again where nothing came into it."""
+    Session.check_path(path)
+    was_there, is_new = path.exists(), not (path / EPISODES_NAME).is_dir()
+    if was_there and any(path.iterdir()):
+        Session.at(path)  # refuses a folder of something else
+    session = Session.create(path)
+    try:
+        yield session
+    finally:
+        if is_new and not len(session):
+            shutil.rmtree(path, ignore_errors=True)
+            if was_there:
+                path.mkdir()
 
 
 @dataclass(frozen=True)

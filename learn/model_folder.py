@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from data.errors import UserError
 from data.files import replace_file
+from data.session import EPISODES_NAME
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -117,6 +118,8 @@ def _fitted(build: Callable[[], M], tensors: Mapping[str, Tensor]) -> M:
 
 def make_model_dir(folder: Path) -> None:
     """Make a model folder, or say why it cannot be one; to be called before hours of training, not after."""
+    if (folder / EPISODES_NAME).is_dir():
+        raise UserError(f"--out {folder} is a session; give a folder for the model")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

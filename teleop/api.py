@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from data.errors import UserError, one_of
 from data.session import Session
 from teleop.cockpit import MakeDevice
 from teleop.commands import Record
@@ -27,6 +28,10 @@ def record(
 
     Raises UserError for what the command would refuse, TypeError for an option that there is not.
     """
+    if isinstance(device, str) and device not in get_args(DeviceName):
+        raise UserError(f"device {device!r} is none; allowed: {one_of(get_args(DeviceName))}, or a function that makes one")
+    if isinstance(options.get("cameras"), str):
+        options["cameras"] = (options["cameras"],)
     words = tuple(f"{name}={json.dumps(value)}" for name, value in (env_args or {}).items())
     own = None if isinstance(device, str) else device
     name: DeviceName = device if isinstance(device, str) else "auto"

@@ -74,6 +74,7 @@ BAD = {
         "learn dagger {lift} --out {new} --gate magic",
         "'every-step', 'human', 'foresight', 'ensemble', 'lazy', 'thrifty', 'knn', 'loss'",
     ),
+    "a model into a session": ("learn train {lift} --out {lift}", "--out {lift} is a session; give a folder for the model"),
     "unknown camera to replay": ("teleop replay {lift} --camera top --video {new}.mp4", "there is no camera 'top'; allowed: front, wrist"),
     "missing session": ("data inspect", "SESSION"),
     "missing --out": ("learn train {lift}", "--out"),

@@ -355,7 +355,12 @@ def test_bounded_actions_are_scaled_and_their_file_says_nothing_of_clipping(tmp_
     path = minari_file(tmp_path / "human-v0", action_space=box(0.0, 10.0, 3))
     add_minari(path, actions=np.array([[0, 5, 10]] * STEPS, np.float32))
     assert first(tmp_path, path, "minari").steps["actions"].tolist() == [[-1.0, 0.0, 1.0]] * STEPS
-    assert "clipped" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "clipped" not in said
+    assert "actions of 0…10 became -1…1 (the set's action space)" in said
+    assert run("import", path, "--from", "minari", "--session", tmp_path / "twice", "--action-range", 0, 10) == 2
+    assert "--action-range is not for this minari set, which says it itself" in capsys.readouterr().err
+    assert not (tmp_path / "twice").exists()
 
 
 def test_parts_of_a_dict_have_their_keys_as_names(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ BAD = {
     "no place": ("export {session} --to robomimic", "--out"),
     "no session": ("export {session}x --to robomimic --out {new}/a.hdf5", "there is no session at"),
     "two choices": ("export {session} --to robomimic --out {new}/a.hdf5 --all --episodes 1", "contradict each other"),
+    "images elsewhere": ("export {session} --to robomimic --out {new}/a.hdf5 --images png", "--images is for --to lerobot; leave it out"),
+    "a name elsewhere": ("export {session} --to lerobot --out {new}/a --name b", "--name is for --to minari; leave it out for lerobot"),
     "no such episode": ("export {session} --to robomimic --out {new}/a.hdf5 --episodes 9", "--episodes '9' is not there"),
     "nothing usable": ("export {unfinished} --to robomimic --out {new}/a.hdf5", "has no such episode to take; choose with --episodes"),
     "another suffix": ("export {session} --to robomimic --out {new}/a.h5", "does not end in .hdf5"),

@@ -6,11 +6,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from data_tools import answer, check_mistake, run, session_of
+from data_tools import answer, check_mistake, run
 from numpy.typing import NDArray
 
 from data.exchange.units import ActionRange, range_of_extremes, range_of_words, unit_of_settings
-from data.schema import Outcome
 from data.session import Session
 from teleop.envs import make_plant
 
@@ -143,6 +142,20 @@ def test_what_the_user_says_counts(tmp_path: Path) -> None:
     assert kept.tolist() == [[1.0, 0.0], [-0.5, 1.0]]
 
 
+def imported_session(tmp_path: Path) -> Session:
+    """One whose actions of seven numbers are in [-1, 1] as they are."""
+    imported(tmp_path, npz(tmp_path / "first.npz", numbers(-1, 1, 5, 7)), "--env", UNKNOWN)
+    return Session.open(tmp_path / "new")
+
+
+def test_other_observations_than_the_sessions_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    held = imported_session(tmp_path)
+    other = npz(tmp_path / "b.npz", numbers(-1, 1, 5, 7), width=4)
+    assert run("import", other, "--from", "npz", "--session", held.path) == 2
+    assert "holds observations state (3) and these have state (4); give another --session" in capsys.readouterr().err
+    assert len(held) == 1
+
+
 BAD = {
     "an odd number": ("--action-range 1 2 3", "has 3 numbers; give LOW HIGH, or LOW HIGH for each number of an action"),
     "upside down": ("--action-range 1 -1", "each LOW must be below its HIGH"),
@@ -175,7 +188,7 @@ def test_another_range_than_the_sessions_is_refused(tmp_path: Path, capsys: pyte
 
 
 def test_actions_of_another_unit_do_not_go_among_ours_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    held = session_of(tmp_path / "new", Outcome.SUCCESS)
+    held = imported_session(tmp_path)
     path = npz(tmp_path / "a.npz", numbers(-90, 90, 30, 7))
     words = ("import", path, "--from", "npz", "--session", held.path)
     assert run(*words) == 2

@@ -71,6 +71,8 @@ def test_record_with_a_device_of_ones_own(tmp_path: Path, capsys: pytest.Capture
 def test_mistakes_are_the_commands(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no camera 'nose'"):
         record(tmp_path / "session", device="scripted", episodes=1, cameras=("nose",), headless=True)
+    with pytest.raises(UserError, match="device 'robot' is none; allowed: auto, gamepad, keyboard"):
+        record(tmp_path / "session", device="robot", episodes=1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="episode"):
         record(tmp_path / "session", episode=1)
     assert not (tmp_path / "session").exists()

@@ -94,8 +94,10 @@ def test_it_goes_on_where_it_was_stopped(seen: Path, tmp_path: Path) -> None:
 
 BAD = {
     "no cameras": ("observe {seen} --out {new}", "--cameras"),
+    "no names of cameras": ("observe {seen} --out {new} --cameras", "--cameras names none; give one or more"),
+    "in itself": ("observe {seen} --out {seen}/new --cameras front", "is the session itself, or in it"),
     "no such camera": ("observe {seen} --out {new} --cameras nose", "there is no camera 'nose'; allowed: front, wrist"),
-    "itself": ("observe {seen} --out {seen} --cameras front", "is the session itself, which stays as it is"),
+    "itself": ("observe {seen} --out {seen} --cameras front", "is the session itself, or in it"),
     "no session": ("observe {new} --out {new} --cameras front", "there is no session at"),
     "no such episode": ("observe {seen} --out {new} --cameras front --episodes 7", "--episodes '7' is not there"),
 }
@@ -118,6 +120,14 @@ def test_a_session_of_something_else_is_not_written_into(
     shutil.copytree(recorded, tmp_path / "other")
     assert teleop("observe", seen, "--out", tmp_path / "other", "--cameras", "front") == 2
     assert "holds other episodes, or seen by other cameras" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_left_as_it_is(seen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.tex").write_text("years of work")
+    assert teleop("observe", seen, "--out", tmp_path / "thesis", "--cameras", "front") == 2
+    assert "is not a session" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["thesis.tex"]
 
 
 # -- imports -------------------------------------------------------------------------------------------------------

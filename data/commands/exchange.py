@@ -2,8 +2,7 @@
 
 import contextlib
 import math
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +15,7 @@ from data.errors import UserError
 from data.exchange.arrays import open_d4rl, open_npz
 from data.exchange.files import check_path
 from data.exchange.foreign import Collection, Terms
-from data.exchange.importing import Imported, Survey, Wishes, carry_out, check_width, survey, terms_of
+from data.exchange.importing import Imported, Survey, Wishes, bare_id, carry_out, check_fits, survey, terms_of
 from data.exchange.lerobot.reading import open_lerobot
 from data.exchange.minari import open_minari
 from data.exchange.ranges import settle_range
@@ -25,7 +24,7 @@ from data.exchange.seen import carry_out_seen
 from data.exchange.units import check_words, unit_of_env
 from data.schema import Outcome, Source
 from data.selection import counted
-from data.session import Session
+from data.session import Session, new_or_known
 
 FormatName = Literal["robomimic", "minari", "npz", "d4rl", "lerobot"]
 OPEN: dict[FormatName, Callable[[Path], contextlib.AbstractContextManager[Collection]]] = {
@@ -88,24 +87,26 @@ class Import:
             check_space(self.session, found.size, "--session")
             terms = settle_range(terms, collection, found, known, self.action_range, unit_of_env)
             if known:
-                check_width(known, collection, found, terms)
-            session = stack.enter_context(_new_session(self.session)) if known is None else known
+                check_fits(known, collection, found, terms)
+            session = stack.enter_context(new_or_known(self.session)) if known is None else known
             stack.enter_context(session.claim())
             session.check_env(terms.env_id)
             with progress_bar("importing", len(found.uids)) as advance:
                 write = carry_out_seen if self.cameras else carry_out
                 said = write(session, collection, found, terms, self.path, advance)
-        self._print(session, found, said, terms)
+        self._print(session, found, said, terms, collection)
         return 0
 
-    def _print(self, session: Session, found: Survey, said: Imported, terms: Terms) -> None:
+    def _print(self, session: Session, found: Survey, said: Imported, terms: Terms, collection: Collection) -> None:
         numbers = list(said.numbers.values())
         which = f" as {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f" as {numbers[0]}" if numbers else ""
         passed = f", {said.passed_over} passed over (already there, or in trash/)" if said.passed_over else ""
         steps = f" ({counted(said.steps, 'step')} of {terms.env_id})" if numbers else ""
         print(f"{session.path}: {counted(len(numbers))} imported{which}{steps}{passed}; {len(session)} in all")
-        if terms.action_range is not None:
-            print(terms.action_range)
+        if terms.action_range is not None or collection.unit_note:
+            print(terms.action_range or collection.unit_note)
+        if collection.env_id and bare_id(collection.env_id) != bare_id(terms.env_id):
+            print(f"the file says that it is of {collection.env_id}; it is kept as {terms.env_id}, as you say")
         if said.clipped:
             print(f"{said.clipped:,} of {said.values:,} numbers outside [-1, 1] were clipped")
         for why in found.skipped.values():
@@ -129,17 +130,3 @@ def _known(path: Path) -> Session | None:
     """The session at `path`; None where one is still to be made."""
     Session.check_path(path)
     return Session.open(path) if path.exists() and any(path.iterdir()) else None
-
-
-@contextlib.contextmanager
-def _new_session(path: Path) -> Iterator[Session]:
-    """A session that is gone again where nothing came into it."""
-    was_there = path.exists()
-    session = Session.create(path)
-    try:
-        yield session
-    finally:
-        if not len(session):
-            shutil.rmtree(path, ignore_errors=True)
-            if was_there:
-                path.mkdir()

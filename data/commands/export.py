@@ -9,6 +9,7 @@ import tyro
 
 from data.change import check_space, megabytes
 from data.cli import EPISODES, SESSION, print_json, progress_bar
+from data.errors import UserError
 from data.exchange.exporting import Order, Pictures, Target
 from data.exchange.lerobot.writing import LEROBOT
 from data.exchange.minari_set import MINARI
@@ -48,6 +49,9 @@ class Export:
     """print one JSON object on the last line"""
 
     def run(self) -> int:
+        for option, given, only in (("--images", self.images != "video", "lerobot"), ("--name", bool(self.name), "minari")):
+            if given and self.to != only:
+                raise UserError(f"{option} is for --to {only}; leave it out for {self.to}")
         session = Session.open(self.session)
         rows = chosen_rows(session.path, session.rows(), self.episodes, take_all=self.all)
         check_one_env(rows)

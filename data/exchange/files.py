@@ -46,7 +46,7 @@ def open_hdf5(path: Path, format: str) -> contextlib.AbstractContextManager[h5py
 def other_formats(path: Path) -> str:
     """What to do about a file of another kind."""
     if path.is_dir():
-        return "folders: --from minari (a data set), --from npz (an .npz an episode)"
+        return "folders: --from lerobot or minari (a data set), --from npz (an .npz an episode)"
     if path.is_file() and h5py.is_hdf5(path):
         return "HDF5 files: --from robomimic, minari or d4rl"
     return "name its format with --from npz" if _first_bytes(path) in KINDS else "it is damaged, or of a format that is not read here"

@@ -56,7 +56,8 @@ class Collection:
     `read` gives what another tool kept, or an episode of ours as it is; raises BadEpisodeError for one that is damaged.
     `env_id` "" and `env_kwargs`, `control_hz` None: the file does not say. `masks`: the names in `train` and in `valid`.
     `action_range`: the range (low (A,), high (A,)) the file says the actions have; None where it says none. With
-    `in_env_units` they are what the environment itself takes, by the convention of the format.
+    `in_env_units` they are what the environment itself takes, by the convention of the format. `unit_note`: `read` has made
+    them -1…1 already, for the file says what they are, and this is what to tell of it.
     """
 
     format: str
@@ -68,6 +69,7 @@ class Collection:
     masks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     action_range: tuple[Array, Array] | None = None
     in_env_units: bool = False
+    unit_note: str = ""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def terms_of(collection: Collection, session: Session | None, asked: Wishes) -> 
     env_id = asked.env_id or collection.env_id or (row.env_id if row else "")
     if not env_id:
         raise UserError(f"nothing says which environment the {collection.format} demonstrations are of; give --env ENV_ID")
-    same = _bare(env_id) == _bare(collection.env_id)
+    same = bare_id(env_id) == bare_id(collection.env_id)
     told = collection.env_kwargs if same else None
     held = dict(row.env_kwargs) if row else {}
     if session:
@@ -141,16 +141,26 @@ def survey(collection: Collection, terms: Terms, advance: Progress, *, skip_bad:
     return Survey(uids, skipped, size, low, high, clipped / numbers)
 
 
-def check_width(session: Session, collection: Collection, found: Survey, terms: Terms) -> None:
-    """Refuse actions of another width than those that the session holds."""
+def check_fits(session: Session, collection: Collection, found: Survey, terms: Terms) -> None:
+    """Refuse actions of another width, and other observations, than those that the session holds."""
     row = first_row(session)
     if row is None:
         return
-    held = session.read(row.number, keys=()).steps["actions"].shape[1]
     episode, _ = _prepared(collection, next(iter(found.uids)), terms, "")
-    if episode.steps["actions"].shape[1] != held:
-        width = episode.steps["actions"].shape[1]
-        raise UserError(f"{session.path} holds actions of {held} numbers and these have {width}; give another --session")
+    held, new = (_vectors(one) for one in (session.read(row.number), episode))
+    if held["actions"] != new["actions"]:
+        raise UserError(
+            f"{session.path} holds actions of {held['actions']} numbers and these have {new['actions']}; give another --session"
+        )
+    if held != new and not (terms.cameras and len(new) == 1):
+        both = [", ".join(f"{key} ({width})" for key, width in sorted(side.items()) if key != "actions") for side in (held, new)]
+        raise UserError(f"{session.path} holds observations {both[0]} and these have {both[1] or 'none'}; give another --session")
+
+
+def _vectors(episode: Episode) -> dict[str, int]:
+    """The width of the actions and of each observation that is a vector."""
+    vectors = {key: int(column.shape[1]) for key, column in episode.obs.items() if column.ndim == 2}
+    return {**vectors, "actions": int(episode.steps["actions"].shape[1])}
 
 
 def carry_out(session: Session, collection: Collection, found: Survey, terms: Terms, path: Path, advance: Progress) -> Imported:
@@ -212,7 +222,7 @@ def first_row(session: Session | None) -> Row | None:
     return next(iter(session.catalog().rows.values()), None) if session else None
 
 
-def _bare(env_id: str) -> str:
+def bare_id(env_id: str) -> str:
     """Without the module that registers it."""
     return env_id.rpartition(":")[2]
 

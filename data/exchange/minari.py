@@ -21,6 +21,7 @@ from data.exchange.files import in_order, kind_of, listed, looking, open_hdf5, o
 from data.exchange.foreign import BadEpisodeError, Collection, Foreign, as_rows, flags
 from data.exchange.minari_layout import OURS, env_of, episode_in, is_ours
 from data.exchange.spaces import Space, actions_from, boxes_in, observations_from
+from data.exchange.units import ActionRange
 from data.hdf5 import item, names, read_array
 from data.schema import Outcome
 
@@ -61,7 +62,22 @@ def open_minari(path: Path) -> Iterator[Collection]:
             env_id, kwargs = env_of(first) if is_ours(first) else (metadata.env_id, metadata.env_kwargs)
         groups = _named(episodes, metadata.numbers)
         masks = {mask: tuple(_demo(number) for number in numbers) for mask, numbers in metadata.masks.items()}
-        yield Collection(FORMAT, tuple(groups), lambda name: _read(file, name, groups[name], metadata), env_id, kwargs, masks=masks)
+        note = _unit_note(metadata.action_space)
+        read = lambda name: _read(file, name, groups[name], metadata)  # noqa: E731 (bound to this file)
+        yield Collection(FORMAT, tuple(groups), read, env_id, kwargs, masks=masks, unit_note=note)
+
+
+def _unit_note(space: Space | None) -> str:
+    """What becomes of the actions of a set that says what they are; "" where nothing does."""
+    if space is None:
+        return ""
+    if space.get("type") != "Box":
+        counts = space.get("n", space.get("nvec", ""))
+        return f"actions of {space.get('type')} {counts} became a number for each choice (the set's action space)"
+    low, high = (np.asarray(space[side], np.float64).reshape(-1) for side in ("low", "high"))
+    bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
+    told = ActionRange(np.where(bounded, low, -1.0), np.where(bounded, high, 1.0), "the set's action space")
+    return "" if told.is_unit else str(told)
 
 
 def _named(episodes: Sequence[str], numbers: Sequence[int]) -> dict[str, str]:

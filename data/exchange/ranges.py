@@ -25,6 +25,12 @@ def settle_range(
     `ask` asks the environment, for formats that keep its own units. Without a word from anybody actions of which more than
     `MOST_OUTSIDE` lie beyond [-1, 1] are taken by their extremes. Raises UserError where the session's actions mean something else.
     """
+    if collection.unit_note:
+        if asked:
+            raise UserError(
+                f"--action-range is not for this {collection.format} set, which says it itself: {collection.unit_note}; leave it out"
+            )
+        return terms
     held, width = _held_unit(session), len(found.low)
     if asked:
         wanted: Unit | None = range_of_words(asked, width)

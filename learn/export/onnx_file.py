@@ -93,8 +93,15 @@ def export_policy(trained: Checkpoint, out: Path, *, overwrite: bool = False, pr
     inputs, outputs = ({port.name: _port_words(port) for port in ports} for ports in (session.get_inputs(), session.get_outputs()))
     agrees = found.difference <= TOLERANCE
     if agrees:
-        replace_file(out, content)
+        _write(out, content)
     return Exported(out if agrees else None, len(content), facts, inputs, outputs, found)
+
+
+def _write(out: Path, content: bytes) -> None:
+    try:
+        replace_file(out, content)
+    except OSError as error:
+        raise UserError(f"--out {out} could not be written ({error.strerror}); free some space or give another name") from error
 
 
 def facts_of(trained: Checkpoint, graph: Graph) -> dict[str, str]:

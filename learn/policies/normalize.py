@@ -23,6 +23,8 @@ class Normalizer(nn.Module):
 
     def fit(self, values: Tensor) -> None:
         """Take mean and standard deviation of `values` (N, D); give only training rows."""
+        if not values.shape[1]:  # who only looks at pictures
+            return
         exact = values.double()
         self.mean.copy_(exact.mean(dim=0))
         self.std.copy_(exact.std(dim=0, correction=0).clamp_min(STD_FLOOR))

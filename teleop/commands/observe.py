@@ -10,7 +10,7 @@ import tyro
 from data.cli import EPISODES, SESSION, print_json, progress_bar
 from data.errors import UserError
 from data.selection import counted, select
-from data.session import Session
+from data.session import Session, new_or_known
 from teleop.envs import make_plant
 
 
@@ -39,14 +39,16 @@ class Observe:
 
         source = Session.open(self.session)
         row = source.env_of()
-        if source.path.resolve() == self.out.resolve():
-            raise UserError(f"--out {self.out} is the session itself, which stays as it is; give another folder")
+        if source.path.resolve() in [self.out.resolve(), *self.out.resolve().parents]:
+            raise UserError(f"--out {self.out} is the session itself, or in it, and that stays as it is; give another folder")
+        if not self.cameras:
+            raise UserError("--cameras names none; give one or more, e.g. --cameras front wrist")
         numbers = select(source.rows(), self.episodes or ("all",))
         cameras = Cameras(self.cameras, self.image_size)
         env_kwargs = cameras.arguments(row.env_kwargs)
         env, plant = make_plant(row.env_id, env_kwargs)
         with contextlib.closing(env), contextlib.ExitStack() as stack:
-            target = Session.create(self.out)
+            target = stack.enter_context(new_or_known(self.out))
             stack.enter_context(target.claim())
             check_target(source, target, env_kwargs)
             advance = stack.enter_context(progress_bar("observing", len(numbers)))
