@@ -32,7 +32,6 @@ def config_of(kind: str, data: str, out: str, epochs: int, steps: int, rollouts:
         if kind == "bc-rnn-gmm":
             config.train.seq_length = config.algo.rnn.horizon = 10
             config.algo.rnn.enabled = config.algo.gmm.enabled = True
-            config.algo.gmm.min_std = 0.05  # else numbers that never change (nobody turned the hand) take all the likelihood
         if kind == "image-bc":
             config.train.hdf5_cache_mode, config.train.batch_size = "low_dim", 16
             seen.low_dim, seen.rgb = LOW_DIM, ["front_image", "wrist_image"]
