@@ -31,7 +31,7 @@ def check_out(session: Session, out: Path, overwrite: bool) -> None:
         raise UserError(f"--out {out} is a folder; give the name of a file")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}; make it or give another name")
-    if session.path.resolve() in out.resolve().parents:
+    if session.contains(out):
         raise UserError(f"--out {out} is inside the session; give a name outside of {session.path}")
     if out.exists() and not overwrite:
         raise UserError(f"--out {out} exists; give another name, or --overwrite to replace it")

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 SCHEMA_VERSION = 4
+ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")  # of an arm
 LATE_S = 2e-3  # a tick that begins later than this is counted in late_ticks
 
 

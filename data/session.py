@@ -131,6 +131,10 @@ class Session:
         for path in self.episode_paths():
             yield read_episode(path)
 
+    def contains(self, path: Path) -> bool:
+        """Whether that is this session's folder, or something in it."""
+        return path.resolve().is_relative_to(self.path.resolve())
+
     def episode_paths(self) -> list[Path]:
         return sorted((self.path / EPISODES_NAME).glob("[0-9]*.hdf5"))
 

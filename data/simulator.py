@@ -48,6 +48,11 @@ def simulate(words: Sequence[str], what: str, count: int) -> tuple[list[str], in
     return lines, code
 
 
+def with_cameras(env_kwargs: Mapping[str, Any], cameras: Sequence[str], image_size: int) -> dict[str, Any]:
+    """An environment's arguments with these cameras instead of its own, as `teleop record` keeps them."""
+    return {**env_kwargs, "cameras": list(cameras), "image_size": image_size}
+
+
 def describe(env_id: str, env_kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
     """What `python -m teleop envs ENV --json` says of an environment; None where there is none of that name here."""
     arguments = [f"{name}={json.dumps(value)}" for name, value in env_kwargs.items() if name != "cameras"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data.episode import Array, Episode
 from data.errors import UserError
-from data.schema import Phase, Source
+from data.schema import ACTION_NAMES, Phase, Source
 from data.selection import counted
 from data.things import things_in
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import rerun
 
 APPLICATION = "gamepad-dagger"
-ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 Colour = tuple[int, int, int]
 DRIVERS: Mapping[int, tuple[str, Colour]] = {
     Source.HUMAN: ("human", (102, 187, 106)),

@@ -11,6 +11,7 @@ from data.errors import UserError
 from data.masks import read_masks, write_masks
 from data.merge import origin_of, uid_of
 from data.session import Session
+from data.simulator import with_cameras
 from teleop.envs.plant import Obs, Plant
 
 
@@ -23,7 +24,7 @@ class Cameras:
 
     def arguments(self, env_kwargs: Mapping[str, object]) -> dict[str, object]:
         """The environment's arguments with these cameras instead of its own."""
-        return {**env_kwargs, "cameras": list(self.names), "image_size": self.image_size}
+        return with_cameras(env_kwargs, self.names, self.image_size)
 
 
 def observe_each(source: Session, target: Session, plant: Plant, numbers: Sequence[int], cameras: Cameras) -> Iterator[int]:

@@ -35,7 +35,7 @@ class View:
             check_display()
         session = Session.open(self.session)
         session.env_of()
-        if self.save is not None and session.path.resolve() in [self.save.resolve(), *self.save.resolve().parents]:
+        if self.save is not None and session.contains(self.save):
             raise UserError(f"--save {self.save} is inside the session; give a name outside of {session.path}")
         numbers = self._numbers(session)
         paths = self._paths(numbers)

@@ -49,7 +49,7 @@ def check_folder(order: Order, mark: str) -> None:
         raise UserError(f"--out {out} is a file; give the name of a folder to make")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.parent}; make it or give another name")
-    if order.session.path.resolve() in [out.resolve(), *out.resolve().parents]:
+    if order.session.contains(out):
         raise UserError(f"--out {out} is inside the session; give a name outside of {order.session.path}")
     if not out.exists() or not any(out.iterdir()):
         return

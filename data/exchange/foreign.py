@@ -15,6 +15,7 @@ from data.episode import Array, Episode
 from data.errors import UserError
 from data.exchange.units import Unit
 from data.schema import STEP_FIELDS, EpisodeMeta, Field, Outcome, Phase, Source
+from data.simulator import with_cameras
 
 STICK_WIDTH = 21  # 6 axes, then 15 buttons: all at rest
 DEFAULT_HZ = 20.0
@@ -92,7 +93,7 @@ class Terms:
     @property
     def seen_kwargs(self) -> Mapping[str, Any]:
         """The environment's arguments with the cameras that were asked for."""
-        return {**self.env_kwargs, "cameras": list(self.cameras), "image_size": self.image_size} if self.cameras else self.env_kwargs
+        return with_cameras(self.env_kwargs, self.cameras, self.image_size) if self.cameras else self.env_kwargs
 
 
 def check_foreign(name: str, foreign: Foreign, terms: Terms) -> None:

@@ -20,8 +20,7 @@ from data.exchange.env_spec import env_in
 from data.exchange.files import in_order, kind_of, listed, looking, open_hdf5, other_formats, reading
 from data.exchange.foreign import BadEpisodeError, Collection, Foreign, as_rows, flags
 from data.exchange.minari_layout import OURS, env_of, episode_in, is_ours
-from data.exchange.spaces import Space, actions_from, boxes_in, observations_from
-from data.exchange.units import ActionRange
+from data.exchange.spaces import Space, actions_from, boxes_in, observations_from, range_of_box
 from data.hdf5 import item, names, read_array
 from data.schema import Outcome
 
@@ -63,7 +62,10 @@ def open_minari(path: Path) -> Iterator[Collection]:
         groups = _named(episodes, metadata.numbers)
         masks = {mask: tuple(_demo(number) for number in numbers) for mask, numbers in metadata.masks.items()}
         note = _unit_note(metadata.action_space)
-        read = lambda name: _read(file, name, groups[name], metadata)  # noqa: E731 (bound to this file)
+
+        def read(name: str) -> Foreign | Episode:
+            return _read(file, name, groups[name], metadata)
+
         yield Collection(FORMAT, tuple(groups), read, env_id, kwargs, masks=masks, unit_note=note)
 
 
@@ -74,9 +76,7 @@ def _unit_note(space: Space | None) -> str:
     if space.get("type") != "Box":
         counts = space.get("n", space.get("nvec", ""))
         return f"actions of {space.get('type')} {counts} became a number for each choice (the set's action space)"
-    low, high = (np.asarray(space[side], np.float64).reshape(-1) for side in ("low", "high"))
-    bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-    told = ActionRange(np.where(bounded, low, -1.0), np.where(bounded, high, 1.0), "the set's action space")
+    told = range_of_box(space)
     return "" if told.is_unit else str(told)
 
 

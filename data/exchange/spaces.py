@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.episode import Array
 from data.exchange.foreign import STATE, as_observation, as_rows
+from data.exchange.units import ActionRange
 
 Space = Mapping[str, Any]
 Read = Callable[[str], Array]
@@ -22,7 +23,7 @@ def actions_from(values: Array, space: Space) -> NDArray[np.float64]:
     """Actions (T, …) of a space as (T, A), in [-1, 1] where the space is bounded; raises ValueError for other spaces."""
     kind, flat = space.get("type"), as_rows(values).astype(np.float64)
     if kind == "Box":
-        return _from_box(flat, space)
+        return range_of_box(space, flat.shape[1]).to_unit(flat)
     if kind in ("Discrete", "MultiDiscrete"):
         return 2.0 * _one_hot(flat, space) - 1.0
     if kind == "MultiBinary":
@@ -66,12 +67,15 @@ def _tuple_parts(space: Space) -> list[tuple[str, str, Space]]:
     return [(str(i), f"_index_{i}", part) for i, part in enumerate(space["subspaces"])]
 
 
-def _from_box(values: NDArray[np.float64], space: Space) -> NDArray[np.float64]:
-    """The inverse of what `teleop.envs.guest.spaces` does: a number without two finite bounds is taken as it is."""
-    low, high = (np.broadcast_to(np.asarray(space[side], np.float64).reshape(-1), values.shape[1:]) for side in ("low", "high"))
+def range_of_box(space: Space, width: int | None = None) -> ActionRange:
+    """What -1 and 1 stand for in a Box of `width` numbers (None: as many as it has bounds), as `teleop.envs.guest.spaces` has it: a
+    number without two finite bounds is taken as it is.
+    """
+    low, high = (np.asarray(space[side], np.float64).reshape(-1) for side in ("low", "high"))
+    if width is not None:
+        low, high = np.broadcast_to(low, width), np.broadcast_to(high, width)
     bounded = np.isfinite(low) & np.isfinite(high) & (high > low)
-    low, high = np.where(bounded, low, -1.0), np.where(bounded, high, 1.0)
-    return values if np.all(low == -1.0) and np.all(high == 1.0) else 2.0 * (values - low) / (high - low) - 1.0
+    return ActionRange(np.where(bounded, low, -1.0), np.where(bounded, high, 1.0), "the set's action space")
 
 
 def _one_hot(values: Array, space: Space) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from data.episode import Episode
 from data.quality import OBJECT, positions_m
+from data.schema import ACTION_NAMES
 
-ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 BINS = 21  # an odd number: the middle bin is about 0
 CELL_M = 0.01
 FINITE_M = 10.0  # an end effector further away is not one

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from data.episode import Episode, Step, build_episode
-from data.schema import EpisodeMeta, Outcome, Phase, Source
+from data.schema import ACTION_NAMES, EpisodeMeta, Outcome, Phase, Source
 from learn.futures.future import Shake
 from learn.propagate.demonstration import Demonstration, Look, Piece, Thing, Vector
-from teleop.envs.arm import ACTION_NAMES, ArmEnv
+from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Obs
 from teleop.loop import LoopConfig
 from teleop.pilot import Action

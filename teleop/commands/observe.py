@@ -39,7 +39,7 @@ class Observe:
 
         source = Session.open(self.session)
         row = source.env_of()
-        if source.path.resolve() in [self.out.resolve(), *self.out.resolve().parents]:
+        if source.contains(self.out):
             raise UserError(f"--out {self.out} is the session itself, or in it, and that stays as it is; give another folder")
         if not self.cameras:
             raise UserError("--cameras names none; give one or more, e.g. --cameras front wrist")

@@ -15,6 +15,7 @@ from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
 from data.session import Session
+from data.simulator import with_cameras
 from teleop.cockpit import Cockpit, CockpitConfig, MakeDevice, open_cockpit
 from teleop.devices import DeviceName
 from teleop.devices.scripted import OperatorConfig
@@ -135,7 +136,7 @@ class Record:
         """What the environment is made with, and what the episodes keep of it: only what was asked for."""
         asked: dict[str, Any] = env_arguments(self.env_args)
         if self.cameras:
-            asked |= {"cameras": list(self.cameras), "image_size": self.image_size}
+            asked = with_cameras(asked, self.cameras, self.image_size)
         if self.robot:
             asked["robot"] = from_anywhere(self.robot)
         if self.randomize:

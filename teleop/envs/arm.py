@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UserError
+from data.schema import ACTION_NAMES
 from teleop.control import ArmKinematics, IKConfig, Pose, apply_twist, move_by, solve_ik
 from teleop.envs.eyes import Eyes
 from teleop.envs.plant import Obs, Plant, Vector
@@ -21,7 +22,6 @@ from teleop.envs.scene import PREFIX, build_scene
 if TYPE_CHECKING:
     from teleop.screen import Orbit
 
-ACTION_NAMES = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 CONTROL_HZ = 20
 START_BOX_M = ((0.38, -0.08, 0.13), (0.54, 0.08, 0.28))  # where the tool centre point starts
 TRAIL_SUBSTEPS = 2  # every 5 ms

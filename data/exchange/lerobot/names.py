@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from data.episode import Array, Episode
+from data.schema import ACTION_NAMES
 
 VERSION = "v3.0"
 ACTION, STATE, ENVIRONMENT, IMAGES = "action", "observation.state", "observation.environment_state", "observation.images."
 REWARD, DONE, SUCCESS, INTERVENTION = "next.reward", "next.done", "next.success", "intervention"
 OBSERVATION, IMAGE = "observation.", "observation.image"
 ROBOT_PREFIX, PICTURE_SUFFIX = "robot", "_image"
-ARM_ACTION = ("dx", "dy", "dz", "droll", "dpitch", "dyaw", "grip")
 ARM_KEY = "robot0_eef_pos"  # only an arm of ours says where its hand is
 ARMS = {"Panda": "panda", "UR5e": "ur5e"}  # how the names of our environments begin
 MARKS = {REWARD: "float32", DONE: "bool", SUCCESS: "bool", INTERVENTION: "bool"}
@@ -53,10 +53,10 @@ def layout_of(episode: Episode) -> Layout:
     vectors = {k: v.shape[1] for k, v in episode.obs.items() if v.ndim == 2 and v.dtype == np.float32 and v.shape[1]}
     robot = {key: width for key, width in vectors.items() if key.startswith(ROBOT_PREFIX)}
     width = int(episode.steps["actions"].shape[1])
-    is_arm = width == len(ARM_ACTION) and ARM_KEY in vectors
+    is_arm = width == len(ACTION_NAMES) and ARM_KEY in vectors
     return Layout(
         width=width,
-        names=ARM_ACTION if is_arm else tuple(f"action_{i}" for i in range(width)),
+        names=ACTION_NAMES if is_arm else tuple(f"action_{i}" for i in range(width)),
         state=robot or vectors,
         environment={key: size for key, size in vectors.items() if key not in robot} if robot else {},
         cameras={key: (int(v.shape[1]), int(v.shape[2])) for key, v in episode.obs.items() if is_picture(v)},
