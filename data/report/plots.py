@@ -160,7 +160,7 @@ def heat_map(
     everything = np.concatenate([marks, np.reshape([*circles, *crosses], (-1, 2))])
     low, high = everything.min(axis=0) - 0.02, everything.max(axis=0) + 0.02
     x_range = (high[0], low[0]) if turned else (low[0], high[0])
-    frame = _square_frame(x_range, (low[1], high[1]))
+    frame = square_frame(x_range, (low[1], high[1]))
     grain = _grain(len(cells))
     parts = [_shades(_coarser(cells, grain), grain * CELL_M, frame)]
     parts += [tag("circle", cx=frame.x(u), cy=frame.y(v), r=2.4, class_="start") for u, v in circles]
@@ -169,7 +169,7 @@ def heat_map(
     return frame.svg(name, frame.axes(f"{names[0]} (m)", f"{names[1]} (m)", x_ticks=across), *parts)
 
 
-def _square_frame(x_range: Point, y_range: Point) -> Frame:
+def square_frame(x_range: Point, y_range: Point) -> Frame:
     """A metre is as long across as up; at most about as high as wide."""
     wide, high = abs(x_range[1] - x_range[0]), y_range[1] - y_range[0]
     inside = 420.0 - 44.0 - 10.0
