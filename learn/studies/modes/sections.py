@@ -1,0 +1,4 @@
+"""Sections"""
+
+def sections(study, findings, out):
+    return []
