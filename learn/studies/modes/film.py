@@ -25,16 +25,19 @@ HOLD_FRAMES, LAST_HOLD_FRAMES = 6, 30
 RGBA = tuple[float, float, float, float]
 
 
-def film_walks(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: int, out: Path, name: str) -> None:
+def film_walks(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: int, path: Path) -> None:
     """Write the film and its last picture as a poster; every `stride`-th state is drawn."""
-    path = out / FILMS_NAME / f"{name}.mp4"
     write_video(path, _frames(walks, plant, shown, stride), FPS, quality=QUALITY, option="--out")
     replace_file(path.with_suffix(".jpg"), last_picture(path))
 
 
+def film_path(out: Path, name: str) -> Path:
+    return out / FILMS_NAME / f"{name}.mp4"
+
+
 def kept_film(out: Path, name: str) -> tuple[bytes, bytes]:
     """The MP4 and its poster."""
-    path = out / FILMS_NAME / f"{name}.mp4"
+    path = film_path(out, name)
     return path.read_bytes(), path.with_suffix(".jpg").read_bytes()
 
 
@@ -50,7 +53,8 @@ def _frames(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: i
             picture = plant.draw(CAMERA, *SIZE_PX, LOOK, ghosts=trails)
             yield picture
         yield from [picture] * HOLD_FRAMES
-    yield from [picture] * LAST_HOLD_FRAMES
+    plant.stand_as(walks[0].states[0])  # out of the way of its paths
+    yield from [plant.draw(CAMERA, *SIZE_PX, LOOK, ghosts=trails)] * LAST_HOLD_FRAMES
 
 
 def _rod(start_m: Vector, end_m: Vector, rgba: RGBA) -> GhostGeom:

@@ -2,15 +2,11 @@
 
 import shutil
 import time
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from data.errors import UserError
 from data.session import Session
 from learn.background import train_or_go_on
 from learn.checkpoint import load_policy
@@ -19,14 +15,13 @@ from learn.evaluate import FIRST_EVALUATION_SEED, Rollout
 from learn.policies import Policy
 from learn.studies.jobs import Result
 from learn.studies.modes.averaging import sideways_of_demonstrations, sideways_of_policy
-from learn.studies.modes.film import film_walks
+from learn.studies.modes.film import film_path, film_walks
 from learn.studies.modes.subject import ENV, SESSION_NAME, Subject
 from learn.studies.modes.walks import OBJECT, TCP, OtherNoise, boards_of, detour, keep_ways, seen_from_above, starts_in_the_middle, walk
-from learn.threads import torch_threads
 from learn.train import TrainConfig
 from teleop.api import record
 
-WARM_UP, LOOKS = 10, 100
+WARM_UP, LOOKS = 10, 50
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ class Training:
             steps=self.steps,
             seed=self.subject.seed,
             valid_fraction=0.0,
-            teacher=teacher and teacher.model(out),
+            teacher=None if teacher is None else teacher.model(out),
             rollouts=self.rollouts,
         )
         done = train_or_go_on(Session.open(out / SESSION_NAME), config, self.subject.model(out))
@@ -124,8 +119,8 @@ class OneStart:
                 if seed == seeds[0]:
                     keep_ways(out, self.name, [one.way for one in walks])
                 starts.append({"seed": seed, "rollouts": [_outcome(one.rollout) for one in walks]})
-            boards = boards_of(env.reset(seed=seeds[0])[0][OBJECT])
-        return {"starts": starts, "boards": boards}
+            objects = env.reset(seed=seeds[0])[0][OBJECT]
+        return {"starts": starts, "boards": boards_of(objects), "ball": [float(objects[1]), float(objects[0])]}
 
 
 @dataclass(frozen=True)
@@ -171,25 +166,25 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Film:
-    """Rollouts of one start, one after the other in one scene; each leaves its path there."""
+class Films:
+    """Of each policy rollouts of one start, one after the other in one scene; each leaves its path there."""
 
-    subject: Subject
+    subjects: tuple[Subject, ...]
     rollouts: int
     stride: int
     shown: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return f"film-{self.subject.name}"
+    name: str = "films"
 
     def do(self, out: Path) -> Result:
-        policy = _policy(self.subject, out)
+        found = {}
         with detour() as (env, plant):
             seed = starts_in_the_middle(env, 1)[0]
-            walks = [walk(OtherNoise(policy, k), env, seed, states=True) for k in range(self.rollouts)]
-            film_walks(walks, plant, self.shown, self.stride, out, self.name)
-        return {"seed": seed, "rollouts": [_outcome(one.rollout) for one in walks]}
+            for subject in self.subjects:
+                policy = _policy(subject, out)
+                walks = [walk(OtherNoise(policy, k), env, seed, states=True) for k in range(self.rollouts)]
+                film_walks(walks, plant, self.shown, self.stride, film_path(out, subject.name))
+                found[subject.policy] = [_outcome(one.rollout) for one in walks]
+        return {"seed": seed, "rollouts": found}
 
 
 def _policy(subject: Subject, out: Path) -> Policy:

@@ -1,7 +1,7 @@
 """Measures: what the jobs' results say of each policy, with intervals, as plain data for the page and the JSON."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from data.intervals import wilson
@@ -123,7 +123,8 @@ def _share(count: int, of: int) -> Measure:
 
 def _pairs(pupil: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
     """The pupil and its teacher in the same scenes, all seeds together."""
-    arrived: Callable[[Mapping[str, Any]], list[bool]] = lambda policy: [a for s in policy["seeds"] for a in s["arrived"]]
-    return paired(arrived(pupil), arrived(teacher)).summary()
+    return paired(_arrivals(pupil), _arrivals(teacher)).summary()
 
 
+def _arrivals(policy: Mapping[str, Any]) -> list[bool]:
+    return [arrived for seed in policy["seeds"] for arrived in seed["arrived"]]

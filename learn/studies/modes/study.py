@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from learn.studies.jobs import Job, Result
 from learn.studies.modes.answers import answers
-from learn.studies.modes.jobs import Demonstrations, Film, HeldOut, Latency, OneStart, Sideways, Training
+from learn.studies.modes.jobs import Demonstrations, Films, HeldOut, Latency, OneStart, Sideways, Training
 from learn.studies.modes.measures import measured
 from learn.studies.modes.sections import sections
 from learn.studies.modes.subject import DISTILLED, Subject
@@ -42,19 +42,20 @@ class ModesStudy:
 
     @classmethod
     def quick(cls) -> "ModesStudy":
-        small = {"scenes": 3, "starts": 1, "rollouts": 3, "sideways_starts": 2, "filmed": 2, "film_stride": 10}
-        return cls(modes=("left", "right", "over"), each=3, seeds=(0,), steps=60, checks=0, **small)  # type: ignore[arg-type]
+        small = {"scenes": 2, "starts": 1, "rollouts": 2, "sideways_starts": 2, "filmed": 1, "film_stride": 20}
+        return cls(modes=("left", "right", "over"), each=3, seeds=(0,), steps=40, checks=0, **small)  # type: ignore[arg-type]
 
     def stages(self) -> Sequence[Sequence[Job]]:
         """Long jobs first, so that no process waits for another's last one."""
         first = [s for policy in ("flow", "moe", "bc") if policy in self.policies for s in self._of(policy)]
         pupils = self._of(DISTILLED) if DISTILLED in self.policies else []
+        drawn = tuple(self._of(policy)[0] for policy in self.policies)
         return [
             [Demonstrations(self.modes, self.each)],
             [self._training(subject) for subject in first],
             [*map(self._training, pupils), *self._looks(first)],
-            [*self._looks(pupils), *(Film(self._of(policy)[0], self.filmed, self.film_stride, self.modes) for policy in self.policies)],
-            [Latency(tuple(self._of(policy)[0] for policy in self.policies))],  # alone, so that nothing else slows it down
+            [Films(drawn, self.filmed, self.film_stride, self.modes), *self._looks(pupils)],
+            [Latency(drawn)],  # alone, so that nothing else slows it down
         ]
 
     def _of(self, policy: str) -> list[Subject]:
