@@ -225,15 +225,15 @@ def test_a_legend_has_what_is_drawn() -> None:
 def test_a_picture_from_above_has_left_on_the_left_and_the_robot_above() -> None:
     boards = boards_of(np.array([0.67, 0.0, 0.1, 0.41, 0.0, 0.16, 0.59, 0.01, 0.16, *[0.0] * 9]))
     assert boards[0] == pytest.approx((-0.05, 0.40, 0.05, 0.42))
-    left = np.array([[0.0, 0.32], [-0.2, 0.41], [-0.2, 0.59], [0.0, 0.67]], np.float32)
+    t = np.linspace(0.0, 1.0, 40)
+    left = np.stack([-0.2 * np.sin(np.pi * t), 0.32 + 0.35 * t], axis=1).astype(np.float32)
     view = View("bc", "", [left, left * [-1, 1], left], ["left", "over", ""], boards, (0.0, 0.67))
     drawn = view_from_above(view, SHOWN, extent_of(view.ways))
     ways = [(name, points) for points, name in re.findall(r'<polyline points="([^"]*)" class="way ([^"]*)"', drawn)]
     assert [name for name, _ in ways] == [f"c{LOST_COLOUR}", "c0", f"c{UNSEEN_COLOUR}"]
-    (x0, y0), *_, (x1, y1) = ([float(v) for v in point.split(",")] for point in ways[1][1].split())
-    middle = [float(point.split(",")[0]) for point in ways[1][1].split()]
-    assert min(middle) < x0 == pytest.approx(x1)
-    assert y0 < y1  # it comes towards whoever looks
+    across, down = np.array([[float(v) for v in point.split(",")] for point in ways[1][1].split()]).T
+    assert across.min() < across[0] - 50 == pytest.approx(across[-1] - 50)
+    assert (np.diff(down) > 0).all()  # it comes towards whoever looks
     assert drawn.count('class="obstacle"') == 2
     assert drawn.count('class="goal"') == 1
     assert UNSEEN in views_from_above([view], SHOWN)
