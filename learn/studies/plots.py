@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from data.report.markup import Html, join, tag
 from data.report.plots import Frame, number, square_frame, ticks
 
-COLOURS = 9  # in the style sheet; the last is grey
+COLOURS = 10  # in the style sheet
+GREY, INK = 8, 9  # its last two
 
 
 @dataclass(frozen=True)

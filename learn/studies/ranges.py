@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from data.report.markup import Html, tag
 from data.report.plots import Frame, number, ticks
+from learn.studies.plots import INK
 
 ROW, LEFT = 34.0, 150.0
 
@@ -44,7 +45,7 @@ def _row(frame: Frame, name: str, found: Range, y: float) -> list[Html]:
     words = tag("title", f"{name}: {found.value:.3g} ({found.low:.3g} … {found.high:.3g})")
     return [
         tag("text", name, x=LEFT - 10, y=y + 4, class_="name end"),
-        tag("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_="range ink"),
+        tag("line", x1=ends[0], x2=ends[1], y1=y, y2=y, class_=f"range c{INK}"),
         *(tag("circle", cx=frame.x(v), cy=y, r=3.2, class_="mark") for v in found.singles if low <= v <= high),
-        tag("circle", words, cx=frame.x(found.value), cy=y, r=4.2, class_="spot ink"),
+        tag("circle", words, cx=frame.x(found.value), cy=y, r=4.2, class_=f"spot c{INK}"),
     ]

@@ -1,12 +1,12 @@
-"""Colours of the modes: one each for those that were shown, one for all others, grey for what did not arrive."""
+"""Colours of the modes: one each for those that were shown, ink for all others, grey for what did not arrive."""
 
 from collections.abc import Iterable, Sequence
 
-from learn.studies.plots import COLOURS
+from learn.studies.plots import GREY, INK
 from teleop.envs.tasks.detour import Detour
 
 SHOWN_COLOURS = (0, 1, 2, 3)
-UNSEEN_COLOUR, LOST_COLOUR = 5, COLOURS - 1
+UNSEEN_COLOUR, LOST_COLOUR = INK, GREY
 UNSEEN, LOST = "a way nobody showed", "did not arrive"
 
 

@@ -94,8 +94,8 @@ class HeldOut:
             for one in walks:
                 boards.append(boards_of(env.reset(seed=one.rollout.seed)[0][OBJECT]))
         keep_ways(out, self.name, [one.way for one in walks])
-        facts = {"rollouts": [asdict(one.rollout) for one in walks], "boards": np.mean(boards, axis=0).tolist()}
-        return facts | {"keeps_modes": policy.head.keeps_modes, "shown": load_policy(self.subject.model(out)).summary["modes"]}
+        rollouts = [asdict(one.rollout) for one in walks]
+        return {"rollouts": rollouts, "boards": np.mean(boards, axis=0).tolist(), "keeps_modes": policy.head.keeps_modes}
 
 
 @dataclass(frozen=True)

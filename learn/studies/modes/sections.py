@@ -90,9 +90,9 @@ def _methods(seeds: int) -> str:
     return (
         "In brackets 95 % intervals: of shares Wilson's over all episodes (scenes are the same for all trainings), "
         f"{over}. Entropy is of the arrivals over the ways that were shown, with Miller and Madow's correction of its bias, as a share "
-        f"of the most there could be. Coverage@{COVERAGE_AT}: the share of the shown ways that {COVERAGE_AT} arrivals are expected to "
-        "show (Hurlbert's rarefaction). KL in nats over all nine ways, half a count added to each. Mode switches: how often in an "
-        "episode a mixture gave up its expert; the others have none to give up."
+        f"of the most there could be; ways are kept where all of its interval is above {KEPT}. Coverage@{COVERAGE_AT}: the share of the "
+        f"shown ways that {COVERAGE_AT} arrivals are expected to show (Hurlbert's rarefaction). KL in nats over all nine ways, half a "
+        "count added to each. Mode switches: how often in an episode a mixture gave up its expert; the others have none to give up."
     )
 
 

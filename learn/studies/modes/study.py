@@ -34,7 +34,7 @@ class ModesStudy:
     rollouts: int = 50
     sideways_starts: int = 40
     filmed: int = 8
-    film_stride: int = 2
+    film_stride: int = 3
 
     name: ClassVar[str] = "modes"
     title: ClassVar[str] = "Several ways to the end, and which policies keep them"
