@@ -1,6 +1,6 @@
 """Plots of a study: curves with intervals, paths from above; inline SVG in the colours of its style sheet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -64,36 +64,30 @@ def curves(name: str, series: Sequence[Series], axes: Axes, *, dots: bool = True
     marks: list[Html] = []
     for title, y in axes.lines.items():
         marks.append(tag("line", x1=frame.left, x2=frame.width - frame.right, y1=frame.y(y), y2=frame.y(y), class_="median"))
-        marks.append(tag("text", title, x=frame.width - frame.right - 2, y=frame.y(y) - 5, class_="tick end"))
+        marks.append(tag("text", title, x=frame.left + 2, y=frame.y(y) + 14, class_="tick"))
     marks += [_band(one, frame) for one in series]
     marks += [_line(one, frame, dots=dots) for one in series]
     plot = frame.svg(name, frame.axes(axes.x_label, axes.y_label, x_ticks=axes.x_ticks), join(marks))
-    return join([plot, legend([(one.name, one.colour) for one in series])])
+    return join([plot, legend([(one.name, one.colour) for one in series], {one.name for one in series if one.dashed})])
 
 
-def legend(names: Sequence[tuple[str, int]]) -> Html:
+def legend(names: Sequence[tuple[str, int]], dashed: Collection[str] = ()) -> Html:
     """Swatches with names."""
-    words = (tag("span", tag("span", class_=f"swatch b{colour % COLOURS}"), name) for name, colour in names)
+    kinds = {name: f"swatch b{colour % COLOURS}{' dashes' if name in dashed else ''}" for name, colour in names}
+    words = (tag("span", tag("span", class_=kind), name) for name, kind in kinds.items())
     return tag("div", *words, class_="legend")
 
 
 def _frame(series: Sequence[Series], axes: Axes) -> Frame:
     xs = [dot.x for one in series for dot in one.dots]
     ys = [y for one in series for dot in one.dots for y in (dot.low, dot.high)] + list(axes.lines.values())
-    low, high = axes.y_range or _rounded(min(ys), max(ys))
+    room = 0.05 * (max(ys) - min(ys)) or 0.5
+    low, high = axes.y_range or (min(ys) - room, max(ys) + room)
     x_low, x_high = min(xs), max(xs)
     if axes.log:
         return LogFrame((x_low / 1.12, x_high * 1.12), (low, high), axes.width, axes.height, left=52.0)
     margin = 0.03 * (x_high - x_low) or 0.5
     return Frame((x_low - margin, x_high + margin), (low, high), axes.width, axes.height, left=52.0)
-
-
-def _rounded(low: float, high: float) -> tuple[float, float]:
-    """A range around all values that ends at round numbers."""
-    room = 0.05 * (high - low) or 0.5
-    marks = ticks(low - room, high + room, 6)
-    step = marks[1] - marks[0] if len(marks) > 1 else room
-    return float(step * np.floor((low - room) / step)), float(step * np.ceil((high + room) / step))
 
 
 def _band(one: Series, frame: Frame) -> Html:
@@ -154,7 +148,7 @@ def paths(
 def stacked(name: str, rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, int], x_label: str) -> Html:
     """A bar for each row, divided into parts whose widths are shares of 1."""
     height, left = 30.0, 150.0
-    frame = Frame((0.0, 1.0), (0.0, 1.0), width=520.0, height=height * len(rows) + 48.0, left=left, right=20.0)
+    frame = Frame((0.0, 1.0), (0.0, 1.0), width=520.0, height=height * len(rows) + 48.0, left=left, right=24.0)
     parts: list[Html] = []
     for k, (row, shares) in enumerate(rows.items()):
         y, start = frame.top + height * k, 0.0
