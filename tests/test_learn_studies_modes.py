@@ -102,10 +102,10 @@ def test_stages_train_a_teacher_before_its_pupil_and_measure_time_alone() -> Non
     stages = [[job.name for job in stage] for stage in ModesStudy().stages()]
     at = {name: k for k, stage in enumerate(stages) for name in stage}
     assert len(at) == sum(map(len, stages))
-    assert at["demonstrations"] < at["train-flow-3"] < at["train-moe-from-flow-3"] < at["scenes-moe-from-flow-3"]
+    assert at["demonstrations"] < at["train-flow-1"] < at["train-moe-from-flow-1"] < at["scenes-moe-from-flow-1"]
     assert at["train-bc-0"] < at["one-start-bc-0"]
     assert stages[-1] == ["latency"]
-    assert Subject(DISTILLED, 3).teacher == Subject("flow", 3)
+    assert Subject(DISTILLED, 1).teacher == Subject("flow", 1)
 
 
 # -- what is measured --------------------------------------------------------------------------------------------------
