@@ -1,17 +1,29 @@
-"""Exercise 6.2: DAgger and behaviour cloning with the same number of labels"""
+"""Exercise 6.2: DAgger and behaviour cloning with the same number of labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from learn.studies.chains import Chain
+from learn.studies.contest import Contest, Method
+from learn.studies.dagger_page import sections_of
+from learn.studies.expertise import LearnFromExpert
 from learn.studies.jobs import Job, Result
 from learn.studies.page import Section
+from learn.studies.side_by_side import FilmBoth
+from learn.studies.verdicts import answer, compared
+
+PUSH = Contest("PandaPush-v0", demonstrations=10, more=10, minibatches=2000, scenes=40, reference=200, most_steps=300, every=5)
+REACHER = Contest("Reacher-v5", demonstrations=2, more=2, minibatches=2000, scenes=100, reference=400)
 
 
 @dataclass(frozen=True)
 class DaggerStudy:
-    """Being written."""
+    """Behaviour cloning first: it decides how many labels DAgger gets, to the step."""
+
+    reacher: Contest = field(default=REACHER)
+    push: Contest = field(default=PUSH)
 
     name: ClassVar[str] = "dagger"
     title: ClassVar[str] = "DAgger and behaviour cloning with the same number of labels"
@@ -19,13 +31,30 @@ class DaggerStudy:
 
     @classmethod
     def quick(cls) -> "DaggerStudy":
-        return cls()
+        return cls(
+            replace(REACHER, seeds=2, rounds=1, minibatches=150, scenes=4, reference=6),
+            replace(PUSH, seeds=2, rounds=1, minibatches=150, demonstrations=2, more=1, scenes=2, reference=4, most_steps=60),
+        )
+
+    @property
+    def contests(self) -> tuple[Contest, ...]:
+        return (self.reacher, self.push)
 
     def stages(self) -> Sequence[Sequence[Job]]:
-        return []
+        return [
+            [LearnFromExpert(contest) for contest in self.contests],
+            self._chains("bc"),
+            self._chains("dagger"),
+            [FilmBoth(contest) for contest in self.contests],
+        ]
+
+    def _chains(self, method: Method) -> list[Job]:
+        return [Chain(contest, seed, method) for contest in self.contests for seed in range(contest.seeds)]
 
     def findings(self, results: Mapping[str, Result]) -> dict[str, Any]:
-        return {"answers": []}
+        found = [compared(contest, results) | {"films": results[FilmBoth(contest).name]} for contest in self.contests]
+        answers = [answer(one, contest.seeds) for one, contest in zip(found, self.contests, strict=True)]
+        return {"answers": answers, "environments": found}
 
     def sections(self, findings: Mapping[str, Any], out: Path) -> Sequence[Section]:
-        return []
+        return sections_of(self.contests, findings["environments"], out)
