@@ -20,6 +20,7 @@ from teleop.envs.plant import Plant
 from teleop.experts import expert_for
 from teleop.experts.aim import Wish
 from teleop.mapping import MappingConfig
+from teleop.screen import Orbit
 
 Floats = NDArray[np.float64]
 Action = NDArray[np.float32]
@@ -34,7 +35,8 @@ TEXTBOOK_OPERATOR = OperatorConfig(skill=2.0, tolerance=1e-6, patience=None)
 class Arena:
     """`score` is what a policy is judged by. `state` are the columns of each observation in which distances are measured, `state_note`
     says which and why. `labeller` says who demonstrates and answers, `advise` gives what that expert would do (A,) in the state
-    in which its environment stands, which the observation is of. `sits` are the fields of its cockpit.
+    in which its environment stands, which the observation is of. `sits` are the fields of its cockpit. In films it is looked at from
+    `view`, in every `film_every`-th step.
     """
 
     env_id: str
@@ -44,6 +46,8 @@ class Arena:
     labeller: str
     advise: Callable[[Plant], Advice]
     sits: Mapping[str, Any] = field(default_factory=dict)
+    view: Orbit | None = None
+    film_every: int = 1
 
     @property
     def slug(self) -> str:
@@ -91,6 +95,7 @@ PUSH = Arena(
     ),
     advise=_operators_advice,
     sits={"device": "scripted", "operator": TEXTBOOK_OPERATOR},
+    film_every=2,
 )
 
 
@@ -122,5 +127,6 @@ REACHER = Arena(
     ),
     advise=_experts_advice,
     sits={"own_device": _experts_hand},
+    view=Orbit(elevation_deg=35.0, zoom=0.46),
 )
 ARENAS = {arena.env_id: arena for arena in (REACHER, PUSH)}

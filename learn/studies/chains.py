@@ -57,16 +57,34 @@ class Chain:
             points = [self._point(number, out, session, cockpit, expertise) for number in range(self.contest.rounds + 1)]
         return {"env": self.contest.env_id, "seed": self.seed, "method": self.method, "points": points}
 
+    @property
+    def _shown(self) -> "Chain":
+        """The same with behaviour cloning, which DAgger begins with."""
+        return replace(self, method="bc")
+
+    def model(self, number: int, out: Path) -> Path:
+        """The folder of a round's policy; with the demonstrations alone both methods have the same."""
+        return round_dir(self._shown.folder(out) if number == 0 else self.folder(out), number)
+
     def _point(self, number: int, out: Path, session: Session, cockpit: Cockpit, expertise: Expertise) -> dict[str, Any]:
         path = self.folder(out) / "points" / f"{number}.json"
         if path.exists():
             return dict(json.loads(path.read_text(encoding="utf-8")))
         self._teach(number, out, session, cockpit)
-        result = train_or_go_on(session, self.contest.training(self.seed), round_dir(self.folder(out), number))
+        if self.method == "dagger" and number == 0:
+            return self._points_shown(out)[0]
+        result = train_or_go_on(session, self.contest.training(self.seed), self.model(number, out))
         point = {"labels": result.frames, **judged(result.policy, self.contest, expertise)}
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, json.dumps(point).encode())
         return point
+
+    def _points_shown(self, out: Path) -> list[dict[str, Any]]:
+        """What came of behaviour cloning."""
+        found = kept_result(out, self._shown.name)
+        if found is None:
+            raise UserError(f"{self.name} needs what behaviour cloning was shown; do that first: the same command does")
+        return list(found["points"])
 
     # -- labels --------------------------------------------------------------------------------------------------------
 
@@ -82,7 +100,7 @@ class Chain:
 
     def _begin_with_the_same(self, session: Session, out: Path) -> None:
         """The demonstrations that behaviour cloning began with."""
-        shown = Session.open(replace(self, method="bc").folder(out) / "session")
+        shown = Session.open(self._shown.folder(out) / "session")
         for row in shown.rows()[len(session.rows()) : self.contest.demonstrations]:
             session.append(shown.read(row.number), row.number)
 
@@ -90,7 +108,7 @@ class Chain:
         """The policy drives, and the expert answers in every state, until there are as many answers as the other was shown steps."""
         answered = sum(row.labels for row in session.rows() if row.dagger_round == number)
         beta = self.contest.beta.beta(number)
-        policy = load_policy(round_dir(self.folder(out), number - 1)).policy
+        policy = load_policy(self.model(number - 1, out)).policy
         pilot = Pilot(Driver(policy), EveryStepGate(), self._budget(number, out) - answered, beta, about={"round": number - 1})
         cockpit.loop(
             session,
@@ -102,10 +120,7 @@ class Chain:
 
     def _budget(self, number: int, out: Path) -> int:
         """Labels of a round: what behaviour cloning was shown in it."""
-        shown = kept_result(out, replace(self, method="bc").name)
-        if shown is None:
-            raise UserError(f"{self.name} needs what behaviour cloning was shown; do that first: the same command does")
-        labels = [int(point["labels"]) for point in shown["points"]]
+        labels = [int(point["labels"]) for point in self._points_shown(out)]
         return labels[number] - labels[number - 1]
 
 

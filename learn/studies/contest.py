@@ -28,6 +28,7 @@ class Contest:
     more: int = 5
     rounds: int = 4
     minibatches: int = 2000
+    weight_decay: float = 0.1
     scenes: int = 40
     reference: int = 200
     most_steps: int | None = None
@@ -36,4 +37,6 @@ class Contest:
 
     def training(self, seed: int) -> TrainConfig:
         """One action at a time, from all labels there are, those of failed demonstrations too; the last weights are taken."""
-        return TrainConfig("bc", steps=self.minibatches, valid_fraction=0.0, seed=seed, include_failures=True)
+        return TrainConfig(
+            "bc", steps=self.minibatches, weight_decay=self.weight_decay, valid_fraction=0.0, seed=seed, include_failures=True
+        )

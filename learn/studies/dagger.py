@@ -32,8 +32,8 @@ class DaggerStudy:
     @classmethod
     def quick(cls) -> "DaggerStudy":
         return cls(
-            replace(REACHER, seeds=2, rounds=1, minibatches=150, scenes=4, reference=6),
-            replace(PUSH, seeds=2, rounds=1, minibatches=150, demonstrations=2, more=1, scenes=2, reference=4, most_steps=60),
+            replace(REACHER, seeds=2, rounds=1, minibatches=80, scenes=2, reference=4),
+            replace(PUSH, seeds=1, rounds=1, minibatches=80, demonstrations=1, more=1, scenes=2, reference=2, most_steps=40),
         )
 
     @property

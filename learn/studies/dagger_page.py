@@ -11,7 +11,7 @@ from learn.studies.contest import METHODS, Contest, Method
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import Axes, Dot, Series, curves
 from learn.studies.side_by_side import FilmBoth
-from learn.studies.verdicts import NAMES, Interval, decided
+from learn.studies.verdicts import NAMES, Interval, decided, how_wrong
 
 COLOURS: Mapping[Method, int] = {"bc": 1, "dagger": 0}
 EXPERT_COLOUR = 8
@@ -47,7 +47,8 @@ def sections_of(contests: Sequence[Contest], found: Sequence[Found], out: Path) 
     for contest, one in both:
         notes = [paragraph(SHIFT_TEXT), paragraph(one["state"], note=True)]
         sections.append(Section(f"shift-{ARENAS[one['env']].slug}", f"Where they drive: {one['env']}", [*notes, *_shift(contest, one)]))
-    sections.append(Section("errors", "Errors along the episode", [paragraph(GROWTH_TEXT), side_by_side(*(_errors(one) for one in found))]))
+    errors = [paragraph(GROWTH_TEXT), side_by_side(*(_errors(one) for one in found)), *(paragraph(how_wrong(one)) for one in found)]
+    sections.append(Section("errors", "Errors along the episode", errors))
     sections.append(Section("numbers", "Every number", [part for contest, one in both for part in _numbers(contest, one)]))
     sections.append(Section("films", "Both at work", [_films(contest, one, out) for contest, one in both]))
     return sections
@@ -147,8 +148,9 @@ def _numbers(contest: Contest, one: Found) -> list[Html]:
     expert = one["expert"]
     seeds = f"{contest.seeds} seed{'s' * (contest.seeds > 1)}"
     note = (
-        f"{one['env']}: mean and 95 % interval over {seeds}; labels are the mean over seeds, in each the same for both. Differences are DAgger − behaviour cloning, paired by seed; ● where the interval leaves 0 out. The expert's "
-        f"distance is {words(expert['distance'], 2)} ({len(expert['lengths'])} episodes held against {expert['states']:,} states)."
+        f"{one['env']}: mean and 95 % interval over {seeds}; labels are the mean over seeds, in each the same for both. Differences are "
+        "DAgger − behaviour cloning, paired by seed; ● where the interval leaves 0 out. The expert's distance is "
+        f"{words(expert['distance'], 2)} ({len(expert['lengths'])} episodes held against {expert['states']:,} states)."
     )
     return [paragraph(note), table(HEADS, rows, numbers=(0, *range(2, len(HEADS))))]
 

@@ -119,7 +119,8 @@ def _keep(contest: Contest, out: Path, reference: Reference, judged: Sequence[Ep
         for episode in judged:
             plant.begin_again(episode.meta.seed, np.asarray(episode.steps["sim_state"][0], np.float64))
             for t in range(len(episode)):
-                advice.append(expert(plant.restore(np.asarray(episode.steps["sim_state"][t], np.float64))))
+                plant.restore(np.asarray(episode.steps["sim_state"][t], np.float64))
+                advice.append(expert({key: values[t] for key, values in episode.obs.items()}))
     seen: dict[str, Any] = {f"{SEEN}{key}": np.concatenate([episode.obs[key] for episode in judged]) for key in judged[0].obs}
     buffer = io.BytesIO()
     np.savez(buffer, states=reference.states, advice=np.array(advice), **seen)

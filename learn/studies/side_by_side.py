@@ -1,26 +1,29 @@
 """Side by side: films of both methods' policies in the same scenes, with few labels. A job of the DAgger study."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data.video import write_video
 from learn.checkpoint import load_policy
-from learn.evaluate import FIRST_EVALUATION_SEED
-from learn.films import rollout_frames
-from learn.rounds import round_dir
+from learn.driver import Driver
+from learn.evaluate import FIRST_EVALUATION_SEED, OnStep, rollout
+from learn.policies import Observation
 from learn.studies.arenas import ARENAS, Arena
 from learn.studies.chains import Chain
 from learn.studies.contest import METHODS, Contest, Method
 from learn.studies.jobs import Result, kept_result
-from teleop.envs.render import Image
+from teleop.envs import make_plant
+from teleop.envs.plant import Plant
+from teleop.envs.render import Image, Look
 
 FILMS_NAME = "films"
-FPS = 20
-SHORT_EPISODES = 3  # shown one after the other where one lasts no longer than a few seconds
+FPS = 10
+SIZE_PX, LOOK = (320, 240), Look(meshes=True, samples=4)  # shadows would take five times as long
+SHORT_EPISODES = 3  # shown one after the other where one lasts a second
 QUALITY = 5
 
 
@@ -48,8 +51,8 @@ class FilmBoth:
         else:
             shown = list(range(min(SHORT_EPISODES, self.contest.scenes)))
         for method in METHODS:
-            folder = round_dir(Chain(self.contest, 0, method).folder(out), 1)
-            write_video(self.path(out, method), self._frames(folder, shown), FPS, quality=QUALITY)
+            model = Chain(self.contest, 0, method).model(1, out)
+            write_video(self.path(out, method), self._frames(model, shown), FPS, quality=QUALITY)
         return {
             "env": self.contest.env_id,
             "scenes": [FIRST_EVALUATION_SEED + k for k in shown],
@@ -58,12 +61,25 @@ class FilmBoth:
         }
 
     def _frames(self, model: Path, shown: Sequence[int]) -> Iterator[Image]:
-        """At half the size."""
-        kwargs = self.arena.env_kwargs(self.contest.most_steps)
-        seeds = [FIRST_EVALUATION_SEED + k for k in shown]
-        for picture in rollout_frames(load_policy(model).policy, self.contest.env_id, kwargs, seeds):
-            height, width = picture.shape[0] // 2, picture.shape[1] // 2
-            yield picture.reshape(height, 2, width, 2, 3).mean(axis=(1, 3)).astype(np.uint8)
+        """One episode after the other; how each ended stands for a second."""
+        driver = Driver(load_policy(model).policy)
+        env, plant = make_plant(self.contest.env_id, self.arena.env_kwargs(self.contest.most_steps))
+        with closing(env):
+            for k in shown:
+                frames: list[Image] = []
+                rollout(driver, env, FIRST_EVALUATION_SEED + k, self._photographer(plant, frames))
+                yield from frames
+                yield from [frames[-1]] * FPS
+
+    def _photographer(self, plant: Plant, frames: list[Image]) -> OnStep:
+        """Adds a picture of every `arena.film_every`-th step, and of the last."""
+        seen = count()
+
+        def on_step(obs: Observation, action: Any, info: Mapping[str, Any]) -> None:
+            if next(seen) % self.arena.film_every == 0 or info["success"]:
+                frames.append(plant.draw(plant.camera_names[0], *SIZE_PX, LOOK, self.arena.view))
+
+        return on_step
 
 
 def scene_that_tells(bc: Sequence[bool], dagger: Sequence[bool]) -> int:

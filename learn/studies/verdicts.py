@@ -1,6 +1,6 @@
 """Verdicts: what the chains of the DAgger study say, with intervals over seeds, and in words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,38 +93,45 @@ def who_is_better(found: Mapping[str, Any], seeds: int) -> str:
     signs = [decided(point["score"]["difference"], seeds) for point in points]
     better, worse, of = signs.count(1), signs.count(-1), len(points)
     if better and worse:
-        said = f"DAgger is better than behaviour cloning with as many labels at {better} and worse at {worse} of {of} numbers of labels"
+        said = f"DAgger is better than behaviour cloning at {better} and worse at {worse} of {of}"
     elif better or worse:
-        which = "better" if better else "worse"
-        said = f"DAgger is {which} than behaviour cloning with as many labels at {better + worse} of {of} numbers of labels"
+        said = f"DAgger is {'better' if better else 'worse'} than behaviour cloning at {better + worse} of {of}"
     else:
-        said = f"DAgger is not shown to be better or worse than behaviour cloning with as many labels at any of {of} numbers of labels"
-    last, unit = points[-1], UNITS[found["score"]]
-    scores = " and ".join(f"{NAMES[method]} {last['score'][method][0]:.0f} %" for method in METHODS)
-    gap = difference_words(last["score"]["difference"], seeds, lambda v: f"{v:+.0f}")
-    return f"{found['env']}: {said}; with the most, {last['labels']:,.0f}, {scores} {unit}, a difference of {gap} points."
+        said = f"DAgger is not shown to be better or worse than behaviour cloning at any of {of}"
+    last = points[-1]
+    scores = " against ".join(f"{last['score'][method][0]:.0f} %" for method in ("dagger", "bc"))
+    gap = difference_words(last["score"]["difference"], seeds, 0, " points")
+    return f"{found['env']}, with as many labels: {said} label counts; with {last['labels']:,.0f} {scores} {UNITS[found['score']]} ({gap})."
 
 
 def who_strays(found: Mapping[str, Any], seeds: int) -> str:
     """About the states they come to with the most labels."""
-    last, own = found["points"][-1], found["expert"]["distance"][0]
-    away, gap = last["distance"], last["distance"]["difference"]
-    sign = decided(gap, seeds)
-    verdict = {1: "DAgger strays further", -1: "DAgger strays less far", 0: "neither method is shown to stray further"}[sign]
-    ratios = {method: last["error"][method][0] / max(last["error_there"][method][0], 1e-9) for method in METHODS}
-    apart = difference_words(gap, seeds, lambda v: f"{v:+.2f}")
+    away, own = found["points"][-1]["distance"], found["expert"]["distance"][0]
+    sign = decided(away["difference"], seeds)
+    verdict = {1: "it strays further", -1: "it strays less far", 0: "not shown to differ"}[sign]
+    gap = difference_words(away["difference"], seeds, 2)
     return (
-        f"Along an episode {verdict}: on average DAgger's states are {away['dagger'][0]:.2f} standard deviations from the nearest of the "
-        f"expert's, behaviour cloning's {away['bc'][0]:.2f}, a difference of {apart}, and the expert's own in new scenes {own:.2f}; where it "
-        f"drives itself DAgger's policy is {ratios['dagger']:.1f} times as wrong as where the expert drives, behaviour cloning's "
-        f"{ratios['bc']:.1f} times."
+        f"With these its states are {away['dagger'][0]:.2f} standard deviations from the nearest of the expert's on average, behaviour "
+        f"cloning's {away['bc'][0]:.2f} ({gap}: {verdict}); the expert's own, in the same new scenes, are {own:.2f} from it."
     )
 
 
-def difference_words(interval: Interval, seeds: int, words: Callable[[float], str]) -> str:
-    """ "+12 (95 % interval over 5 seeds +3 … +21)"."""
-    mean, low, high = (words(v).replace("-", "−") for v in interval)
-    return f"{mean} (one seed, no interval)" if seeds < 2 else f"{mean} (95 % interval over {seeds} seeds {low} … {high})"
+def how_wrong(found: Mapping[str, Any]) -> str:
+    """Errors in a policy's own states as a multiple of those in the expert's, with the fewest labels that differ and with the most."""
+    said = []
+    for point in dict.fromkeys((1, len(found["points"]) - 1)):
+        measured = found["points"][point]
+        ratios = [f"{measured['error'][m][0] / max(measured['error_there'][m][0], 1e-9):.1f} times ({NAMES[m]})" for m in METHODS]
+        said.append(f"with {measured['labels']:,.0f} labels {' and '.join(ratios)}")
+    return (
+        f"{found['env']}: in the states it comes to itself a policy is on average, {'; '.join(said)}, as wrong as in the expert's states."
+    )
+
+
+def difference_words(interval: Interval, seeds: int, digits: int, unit: str = "") -> str:
+    """ "difference +12 points, 95 % interval +3 … +21, 5 seeds"."""
+    mean, low, high = (f"{v:+.{digits}f}".replace("-", "−") for v in interval)
+    return f"difference {mean}{unit}, " + ("one seed, no interval" if seeds < 2 else f"95 % interval {low} … {high}, {seeds} seeds")
 
 
 NAMES: Mapping[Method, str] = {"bc": "behaviour cloning", "dagger": "DAgger"}
