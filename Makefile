@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -36,6 +36,10 @@ bench-sessions: $(STAMP)
 # PEER is the Python of an environment with that tool; each script says what to install there.
 check-lerobot check-minari check-robomimic: $(STAMP)
 	$(BIN)/python tests/$(subst -,_,$@).py $(PEER) $(SESSION)
+
+# Trains with stable-baselines3: .venv/bin/python -m pip install stable-baselines3
+experts: $(STAMP)
+	$(BIN)/python tests/train_experts.py
 
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py

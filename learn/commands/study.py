@@ -12,7 +12,7 @@ from data.errors import UserError
 from learn.studies.dagger import DaggerStudy
 from learn.studies.modes import ModesStudy
 from learn.studies.study import Study, job_count, run_study
-from learn.studies.trajectories import TrajectoriesStudy
+from learn.studies.trajectories.study import TrajectoriesStudy
 
 StudyName = Literal["trajectories", "dagger", "modes"]
 STUDIES: dict[StudyName, type[Study]] = {"trajectories": TrajectoriesStudy, "dagger": DaggerStudy, "modes": ModesStudy}
