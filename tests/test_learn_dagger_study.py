@@ -14,16 +14,16 @@ from data.schema import Source
 from data.session import Session
 from learn.driver import Driver
 from learn.policies import PolicyConfig, build_policy
-from learn.studies.arenas import ARENAS
-from learn.studies.chains import Chain
-from learn.studies.contest import METHODS, Contest
-from learn.studies.dagger import DaggerStudy
+from learn.studies.dagger.arenas import ARENAS
+from learn.studies.dagger.chains import Chain
+from learn.studies.dagger.contest import METHODS, Contest
+from learn.studies.dagger.film import scene_that_tells
+from learn.studies.dagger.shift import Reference, along, growth
+from learn.studies.dagger.study import DaggerStudy
+from learn.studies.dagger.verdicts import answer, decided, paired
 from learn.studies.expert_hand import ExpertHand
 from learn.studies.jobs import run_jobs
-from learn.studies.shift import Reference, along, growth
-from learn.studies.side_by_side import scene_that_tells
 from learn.studies.study import Written, run_study
-from learn.studies.verdicts import answer, decided, paired
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.envs import make_plant
 from teleop.loop import LoopConfig
@@ -140,7 +140,7 @@ def test_a_path_that_leaves_the_experts_is_as_far_as_it_has_gone() -> None:
 
 
 def test_a_number_that_never_changes_measures_nothing() -> None:
-    with pytest.raises(ValueError, match=r"numbers \[1\] of the state never change"):
+    with pytest.raises(ValueError, match=r"numbers \[1\] of the state are always the same"):
         Reference(np.array([[0.0, 1.0], [1.0, 1.0]])).distances(np.zeros((1, 2)))
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from learn.studies.chains import Chain
-from learn.studies.contest import Contest, Method
-from learn.studies.dagger_page import sections_of
-from learn.studies.expertise import LearnFromExpert
+from learn.studies.dagger.chains import Chain
+from learn.studies.dagger.contest import Contest, Method
+from learn.studies.dagger.expertise import LearnFromExpert
+from learn.studies.dagger.film import FilmBoth
+from learn.studies.dagger.sections import sections_of
+from learn.studies.dagger.verdicts import answer, compared
 from learn.studies.jobs import Job, Result
 from learn.studies.page import Section
-from learn.studies.side_by_side import FilmBoth
-from learn.studies.verdicts import answer, compared
 
 PUSH = Contest("PandaPush-v0", demonstrations=10, more=10, minibatches=2000, scenes=40, reference=200, most_steps=300, every=5)
 REACHER = Contest("Reacher-v5", demonstrations=2, more=2, minibatches=2000, scenes=100, reference=400)

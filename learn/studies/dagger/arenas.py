@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from learn.driver import Driver
 from learn.policies import Observation
-from learn.studies.contest import Contest
+from learn.studies.dagger.contest import Contest
 from learn.studies.expert import load_expert
 from learn.studies.expert_hand import ExpertHand
 from teleop.cockpit import CockpitConfig

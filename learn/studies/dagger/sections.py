@@ -6,12 +6,12 @@ from typing import Any
 
 from data.report.markup import Html
 from data.video import last_picture
-from learn.studies.arenas import ARENAS
-from learn.studies.contest import METHODS, Contest, Method
+from learn.studies.dagger.arenas import ARENAS
+from learn.studies.dagger.contest import METHODS, Contest, Method
+from learn.studies.dagger.film import FilmBoth
+from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import Axes, Dot, Series, curves
-from learn.studies.side_by_side import FilmBoth
-from learn.studies.verdicts import NAMES, Interval, decided, how_wrong
 
 COLOURS: Mapping[Method, int] = {"bc": 1, "dagger": 0}
 EXPERT_COLOUR = 8

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from learn.studies.arenas import ARENAS
-from learn.studies.chains import Chain
-from learn.studies.contest import METHODS, Contest, Method
-from learn.studies.expertise import LearnFromExpert
+from learn.studies.dagger.arenas import ARENAS
+from learn.studies.dagger.chains import Chain
+from learn.studies.dagger.contest import METHODS, Contest, Method
+from learn.studies.dagger.expertise import LearnFromExpert
+from learn.studies.dagger.shift import growth
 from learn.studies.intervals import mean_interval
 from learn.studies.jobs import Result
-from learn.studies.shift import growth
 
 Interval = Sequence[float]  # mean, low, high
 MEASURES = ("score", "distance", "error", "error_there", "growth")

@@ -17,12 +17,12 @@ from data.files import replace_file
 from data.session import Session
 from learn.evaluate import FIRST_EVALUATION_SEED, Rollout, rollout
 from learn.policies import Observation
-from learn.studies.arenas import ARENAS, Arena
-from learn.studies.contest import REFERENCE_SCENE, Contest
+from learn.studies.dagger.arenas import ARENAS, Arena
+from learn.studies.dagger.contest import REFERENCE_SCENE, Contest
+from learn.studies.dagger.shift import Reference, along
 from learn.studies.intervals import mean_interval
 from learn.studies.jobs import Result, kept_result
 from learn.studies.returns import at_random
-from learn.studies.shift import Reference, along
 from teleop.cockpit import Cockpit, open_cockpit
 from teleop.envs import make_env, make_plant
 from teleop.loop import LoopConfig

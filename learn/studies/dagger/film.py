@@ -12,9 +12,9 @@ from learn.checkpoint import load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, OnStep, rollout
 from learn.policies import Observation
-from learn.studies.arenas import ARENAS, Arena
-from learn.studies.chains import Chain
-from learn.studies.contest import METHODS, Contest, Method
+from learn.studies.dagger.arenas import ARENAS, Arena
+from learn.studies.dagger.chains import Chain
+from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.jobs import Result, kept_result
 from teleop.envs import make_plant
 from teleop.envs.plant import Plant
