@@ -144,6 +144,12 @@ def test_a_number_that_never_changes_measures_nothing() -> None:
         Reference(np.array([[0.0, 1.0], [1.0, 1.0]])).distances(np.zeros((1, 2)))
 
 
+def test_who_does_not_move_stands_still() -> None:
+    reference = Reference(np.array([[0.0], [2.0]]))  # standard deviation 1
+    assert reference.still(np.array([[0.0], [0.5], [0.5], [0.51], [1.0]])) == 0.5
+    assert reference.still(np.zeros((1, 1))) == 0.0
+
+
 def test_along_an_episode_only_those_that_run_count() -> None:
     found = along([np.array([1.0, 1.0, 3.0]), np.array([3.0])], 2)
     assert found == {"steps": [1.0, 3.0], "means": [2.0, 3.0], "running": [2.0, 1.0]}

@@ -147,5 +147,6 @@ def judged(policy: Policy, contest: Contest, expertise: Expertise) -> dict[str, 
         "distances": along(strayed, contest.every),
         "error": float(np.mean([trace.errors.mean() for trace in met])),
         "errors": along([trace.errors for trace in met], contest.every),
+        "still": 100.0 * float(np.mean([expertise.reference.still(trace.states) for trace in met])),
         "error_there": float(errors_in(policy, expertise.seen, expertise.advice).mean()),
     }

@@ -1,6 +1,6 @@
 """Contest: what behaviour cloning and DAgger are given, the same for both; and where everything of it lies."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from learn.gates import BetaSchedule
@@ -37,6 +37,5 @@ class Contest:
 
     def training(self, seed: int) -> TrainConfig:
         """One action at a time, from all labels there are, those of failed demonstrations too; the last weights are taken."""
-        return TrainConfig(
-            "bc", steps=self.minibatches, weight_decay=self.weight_decay, valid_fraction=0.0, seed=seed, include_failures=True
-        )
+        training = TrainConfig("bc", valid_fraction=0.0, seed=seed, include_failures=True)
+        return replace(training, steps=self.minibatches, weight_decay=self.weight_decay)

@@ -69,7 +69,8 @@ class LearnFromExpert:
         judged = _driven(self.contest, out, "judged", FIRST_EVALUATION_SEED, self.contest.scenes)
         reference = Reference(np.concatenate([self.arena.state_of(episode.obs) for episode in own]))
         _keep(self.contest, out, reference, judged)
-        strayed = [reference.distances(self.arena.state_of(episode.obs)) for episode in judged]
+        visited = [self.arena.state_of(episode.obs) for episode in judged]
+        strayed = [reference.distances(states) for states in visited]
         return {
             "env": self.contest.env_id,
             "successes": [episode.meta.success for episode in judged],
@@ -79,6 +80,7 @@ class LearnFromExpert:
             "states": len(reference.states),
             "distance": mean_interval([float(d.mean()) for d in strayed]),
             "distances": along(strayed, self.contest.every),
+            "still": 100.0 * float(np.mean([reference.still(states) for states in visited])),
         }
 
     def _at_random(self) -> list[float]:

@@ -9,6 +9,7 @@ from data.video import last_picture
 from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
+from learn.studies.dagger.shift import STILL
 from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import Axes, Dot, Series, curves
@@ -36,7 +37,8 @@ GROWTH_TEXT = (
     "Bagnell (2011, theorems 2.2 and 3.2) what DAgger loses by T times how wrong it is in its own, where the expert can mend a mistake. "
     "These are bounds; measured here is how errors add up along an episode. Its growth is the p of T^p, the slope of the logarithms from a "
     "tenth of an expert's episode on, as long as nine of ten episodes run: 1 where no step is worse than the one before, above 1 where "
-    "errors lead to errors."
+    "errors lead to errors. A policy stands still where no more than "
+    f"{STILL:g} standard deviations of the expert's states change in a step."
 )
 
 
@@ -135,7 +137,18 @@ def _errors(one: Found) -> Html:
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
-HEADS = ("labels", "method", "score (%)", "difference", "distance (sd)", "error, own states", "error, expert's states", "growth p")
+MEASURED = ("distance (sd)", "error, own states", "error, expert's", "growth p", "still (%)")
+HEADS = ("labels", "method", "score (%)", "difference", *MEASURED)
+    "labels",
+    "method",
+    "score (%)",
+    "difference",
+    "distance (sd)",
+    "error, own states",
+    "error, expert's states",
+    "growth p",
+    "still (%)",
+)
 
 
 def _numbers(contest: Contest, one: Found) -> list[Html]:
@@ -155,7 +168,7 @@ def _numbers(contest: Contest, one: Found) -> list[Html]:
     return [paragraph(note), table(HEADS, rows, numbers=(0, *range(2, len(HEADS))))]
 
 
-DIGITS = (("score", 0), ("distance", 2), ("error", 3), ("error_there", 3), ("growth", 2))
+DIGITS = (("score", 0), ("distance", 2), ("error", 3), ("error_there", 3), ("growth", 2), ("still", 0))
 
 
 def _gap(interval: Interval, seeds: int) -> str:

@@ -22,6 +22,7 @@ from learn.policies import Chunk, Observation, Policy
 
 Floats = NDArray[np.float64]
 Advice = Callable[[Observation], NDArray[np.float32]]
+STILL = 0.02  # standard deviations of the expert's states, in a step
 ROWS = 2048  # states whose distances are worked out at a time
 
 
@@ -59,6 +60,11 @@ class Reference:
         rows = torch.from_numpy(np.asarray(states, np.float64) / self.scale)
         found = [torch.cdist(rows[k : k + ROWS], self._points).min(dim=1).values for k in range(0, len(rows), ROWS)]
         return np.asarray(torch.cat(found).numpy())
+
+    def still(self, states: Floats) -> float:
+        """The share of the steps of an episode (T, D) in which next to nothing moves; 0 of one that has but one."""
+        moved = np.linalg.norm(np.diff(states, axis=0) / self.scale, axis=1)
+        return float((moved < STILL).mean()) if len(moved) else 0.0
 
 
 @dataclass

@@ -14,8 +14,8 @@ from learn.studies.dagger.verdicts import answer, compared
 from learn.studies.jobs import Job, Result
 from learn.studies.page import Section
 
-PUSH = Contest("PandaPush-v0", demonstrations=10, more=10, minibatches=2000, scenes=40, reference=200, most_steps=300, every=5)
-REACHER = Contest("Reacher-v5", demonstrations=2, more=2, minibatches=2000, scenes=100, reference=400)
+PUSH = Contest("PandaPush-v0", demonstrations=20, more=40, minibatches=4000, scenes=40, most_steps=160, every=5)
+REACHER = Contest("Reacher-v5", seeds=10, demonstrations=2, more=2, scenes=100, reference=400)
 
 
 @dataclass(frozen=True)

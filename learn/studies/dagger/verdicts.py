@@ -14,7 +14,7 @@ from learn.studies.intervals import mean_interval
 from learn.studies.jobs import Result
 
 Interval = Sequence[float]  # mean, low, high
-MEASURES = ("score", "distance", "error", "error_there", "growth")
+MEASURES = ("score", "distance", "error", "error_there", "growth", "still")
 RUNNING_SHARE = 0.2  # of the episodes, for a point of a curve along them
 GROWTH_SHARE = 0.9  # of the episodes, for the growth of their errors: who ends early would bend it
 GROWTH_FROM = 0.1  # of an expert's episode
@@ -117,14 +117,14 @@ def who_strays(found: Mapping[str, Any], seeds: int) -> str:
 
 
 def how_wrong(found: Mapping[str, Any]) -> str:
-    """Errors in a policy's own states as a multiple of those in the expert's, with the fewest labels that differ and with the most."""
-    said = []
-    for point in dict.fromkeys((1, len(found["points"]) - 1)):
-        measured = found["points"][point]
-        ratios = [f"{measured['error'][m][0] / max(measured['error_there'][m][0], 1e-9):.1f} times ({NAMES[m]})" for m in METHODS]
-        said.append(f"with {measured['labels']:,.0f} labels {' and '.join(ratios)}")
+    """Errors in a policy's own states as a multiple of those in the expert's, and how often it stands still, with the most labels."""
+    last = found["points"][-1]
+    ratio = {method: last["error"][method][0] / max(last["error_there"][method][0], 1e-9) for method in METHODS}
+    still = {method: last["still"][method][0] for method in METHODS}
     return (
-        f"{found['env']}: in the states it comes to itself a policy is on average, {'; '.join(said)}, as wrong as in the expert's states."
+        f"{found['env']}, with {last['labels']:,.0f} labels: in the states it comes to itself behaviour cloning is {ratio['bc']:.1f} "
+        f"times as wrong as in the expert's, DAgger {ratio['dagger']:.1f} times. Behaviour cloning stands still in {still['bc']:.0f} % of "
+        f"its steps, DAgger in {still['dagger']:.0f} %, the expert in {found['expert']['still']:.0f} %."
     )
 
 
