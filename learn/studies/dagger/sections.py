@@ -10,7 +10,7 @@ from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
 from learn.studies.dagger.shift import STILL
-from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong
+from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong, rounded
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import Axes, Dot, Series, curves
 
@@ -93,8 +93,8 @@ def _terms(contest: Contest, one: Found) -> Html:
     else:
         best, worst = (sum(expert[name]) / len(expert[name]) for name in ("returns", "random_returns"))
         score = (
-            f"Score: mean return of whole episodes, 0 % what acting at random comes to ({worst:.1f}) and 100 % what the expert does "
-            f"({best:.1f}), in the same scenes."
+            f"Score: mean return of whole episodes, 0 % what acting at random comes to ({rounded(worst, 1)}) and 100 % what the expert does "
+            f"({rounded(best, 1)}), in the same scenes."
         )
     return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed}. {score}", note=True)
 
@@ -139,16 +139,6 @@ def _errors(one: Found) -> Html:
 
 MEASURED = ("distance (sd)", "error, own states", "error, expert's", "growth p", "still (%)")
 HEADS = ("labels", "method", "score (%)", "difference", *MEASURED)
-    "labels",
-    "method",
-    "score (%)",
-    "difference",
-    "distance (sd)",
-    "error, own states",
-    "error, expert's states",
-    "growth p",
-    "still (%)",
-)
 
 
 def _numbers(contest: Contest, one: Found) -> list[Html]:
@@ -179,7 +169,7 @@ def words(interval: Interval | None, digits: int, *, sign: bool = False) -> str:
     """ "12 (8 … 16)"; of one value it alone."""
     if interval is None:
         return "–"
-    mean, low, high = (f"{v:{'+' if sign else ''}.{digits}f}".replace("-", "−") for v in interval)
+    mean, low, high = (rounded(v, digits, sign=sign) for v in interval)
     return mean if interval[1] == interval[2] else f"{mean} ({low} … {high})"
 
 
@@ -202,5 +192,5 @@ def _film_text(one: Found, method: Method) -> str:
         ended = "success" if made["successes"][0] else "failure"
         chosen = f"First seed, scene {scenes[0]}, the first in which one of both succeeds alone, if there is one"
         return f"{chosen}: {ended} after {made['lengths'][0]} steps."
-    returns = ", ".join(f"{v:.1f}".replace("-", "−") for v in made["returns"])
+    returns = ", ".join(rounded(v, 1) for v in made["returns"])
     return f"First seed, scenes {scenes[0]} to {scenes[-1]}, the first ones, slowed down: returns {returns}."

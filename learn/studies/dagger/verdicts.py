@@ -130,8 +130,14 @@ def how_wrong(found: Mapping[str, Any]) -> str:
 
 def difference_words(interval: Interval, seeds: int, digits: int, unit: str = "") -> str:
     """ "difference +12 points, 95 % interval +3 … +21, 5 seeds"."""
-    mean, low, high = (f"{v:+.{digits}f}".replace("-", "−") for v in interval)
+    mean, low, high = (rounded(v, digits, sign=True) for v in interval)
     return f"difference {mean}{unit}, " + ("one seed, no interval" if seeds < 2 else f"95 % interval {low} … {high}, {seeds} seeds")
+
+
+def rounded(value: float, digits: int, *, sign: bool = False) -> str:
+    """With a real minus, and none before 0."""
+    shown = round(value, digits) or 0.0
+    return f"{shown:{'+' if sign and shown else ''}.{digits}f}".replace("-", "−")
 
 
 NAMES: Mapping[Method, str] = {"bc": "behaviour cloning", "dagger": "DAgger"}
