@@ -221,5 +221,5 @@ def test_the_answer_follows_the_intervals(gaps: Sequence[Any], distance: Any, se
     ]
     words = answer({"env": "Reacher-v5", "score": "return", "points": points, "expert": {"distance": (0.9, 0.8, 1.0)}}, seeds)
     assert all(word in words for word in said), words
-    assert "with 300 62 % against 60 %" in words
+    assert "with 300 labels, 62 % against 60 %" in words
     assert "in the same new scenes, are 0.90 from it" in words

@@ -65,7 +65,7 @@ def _learning(contest: Contest, one: Found) -> Html:
         dots = [_dot(point["labels"], point["score"][method], _dot_title(point, method)) for point in one["points"]]
         series.append(Series(NAMES[method], dots, COLOURS[method]))
     label = "success (%)" if one["score"] == "success" else "normalised return (%)"
-    axes = Axes("labels", label, lines={"expert": _expert_score(one)})
+    axes = Axes("labels", label, (0.0, 105.0) if one["score"] == "success" else None, lines={"expert": _expert_score(one)})
     bands = f"means and 95 % intervals over {contest.seeds} seeds" if contest.seeds > 1 else "one seed"
     return figure(one["env"], f"{contest.scenes} scenes; {bands}", curves(f"{one['env']}: {label} over labels", series, axes))
 
@@ -93,8 +93,8 @@ def _terms(contest: Contest, one: Found) -> Html:
     else:
         best, worst = (sum(expert[name]) / len(expert[name]) for name in ("returns", "random_returns"))
         score = (
-            f"Score: mean return of whole episodes, 0 % what acting at random comes to ({rounded(worst, 1)}) and 100 % what the expert does "
-            f"({rounded(best, 1)}), in the same scenes."
+            f"Score: mean return of whole episodes in the same scenes, 0 % what acting at random comes to ({rounded(worst, 1)}), 100 % "
+            f"what the expert does ({rounded(best, 1)})."
         )
     return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed}. {score}", note=True)
 
@@ -158,7 +158,7 @@ def _numbers(contest: Contest, one: Found) -> list[Html]:
     return [paragraph(note), table(HEADS, rows, numbers=(0, *range(2, len(HEADS))))]
 
 
-DIGITS = (("score", 0), ("distance", 2), ("error", 3), ("error_there", 3), ("growth", 2), ("still", 0))
+DIGITS = (("score", 0), ("distance", 2), ("error", 2), ("error_there", 2), ("growth", 2), ("still", 0))
 
 
 def _gap(interval: Interval, seeds: int) -> str:

@@ -93,15 +93,15 @@ def who_is_better(found: Mapping[str, Any], seeds: int) -> str:
     signs = [decided(point["score"]["difference"], seeds) for point in points]
     better, worse, of = signs.count(1), signs.count(-1), len(points)
     if better and worse:
-        said = f"DAgger is better than behaviour cloning at {better} and worse at {worse} of {of}"
+        said = f"DAgger is better than behaviour cloning at {better} and worse at {worse} of {of} label counts"
     elif better or worse:
-        said = f"DAgger is {'better' if better else 'worse'} than behaviour cloning at {better + worse} of {of}"
+        said = f"DAgger is {'better' if better else 'worse'} than behaviour cloning at {better + worse} of {of} label counts"
     else:
-        said = f"DAgger is not shown to be better or worse than behaviour cloning at any of {of}"
+        said = f"DAgger is not shown to be better or worse than behaviour cloning at any of {of} label counts"
     last = points[-1]
     scores = " against ".join(f"{last['score'][method][0]:.0f} %" for method in ("dagger", "bc"))
     gap = difference_words(last["score"]["difference"], seeds, 0, " points")
-    return f"{found['env']}, with as many labels: {said} label counts; with {last['labels']:,.0f} {scores} {UNITS[found['score']]} ({gap})."
+    return f"{found['env']}, with as many labels: {said}; with {last['labels']:,.0f} labels, {scores} {UNITS[found['score']]} ({gap})."
 
 
 def who_strays(found: Mapping[str, Any], seeds: int) -> str:
