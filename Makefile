@@ -37,7 +37,7 @@ bench-sessions: $(STAMP)
 check-lerobot check-minari check-robomimic: $(STAMP)
 	$(BIN)/python tests/$(subst -,_,$@).py $(PEER) $(SESSION)
 
-# Trains with stable-baselines3: .venv/bin/python -m pip install stable-baselines3
+# Needs stable-baselines3, which lives beside everything else: .venv/bin/python -m pip install -c constraints.txt -e ".[experts]"
 experts: $(STAMP)
 	$(BIN)/python tests/train_experts.py
 

@@ -64,6 +64,8 @@ class Recipe:
     """of PPO; falls as the step size does"""
     critic: tuple[int, ...] | None = None
     """widths of what judges, where they are not `hidden`"""
+    obs_scale: tuple[float, ...] | None = None
+    """what each number of an observation is multiplied by, so that all are of about one size; powers of two, so that it is exact"""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,14 +85,15 @@ RECIPES = (
     Recipe(
         env_id="Reacher-v5",
         algorithm="SAC",
-        steps=60_000,
+        steps=40_000,
         lr=1e-3,
         hidden=(64, 64),
         least=-4.5,
         source="Haarnoja et al. 2018 as in stable-baselines3, with a shorter horizon, larger steps and a smaller actor",
-        parts=12,
+        parts=8,
         critic=(128, 128),
-        settings={"gamma": 0.95, "tau": 0.01, "batch_size": 256, "buffer_size": 60_000, "learning_starts": 1000},
+        obs_scale=(1.0, 1.0, 1.0, 1.0, 4.0, 4.0, 1 / 8, 1 / 8, 4.0, 4.0),
+        settings={"gamma": 0.95, "tau": 0.01, "batch_size": 256, "buffer_size": 40_000, "learning_starts": 1000},
     ),
 )
 
@@ -122,9 +125,9 @@ class Train:
     def make(self, recipe: Recipe) -> None:
         """One expert, from nothing or from where it was interrupted."""
         model = train(recipe, self.work / recipe.env_id)
-        states = states_of(model, recipe.env_id)
+        states = states_of(model, recipe)
         policy = converted(model, recipe, states)
-        difference = compare(model, policy, states, discrete=recipe.algorithm == "PPO")
+        difference = compare(AsTrained(model, recipe), policy, states, discrete=recipe.algorithm == "PPO")
         print(f"{recipe.env_id}: the same actions in {len(states)} states, largest difference {difference:.1e}")
         facts = measured(policy, recipe) | {"steps": model.num_timesteps, "states_compared": len(states), "largest_difference": difference}
         if facts["mean"] < recipe.least:
@@ -197,7 +200,15 @@ def begin_part(model: Any, recipe: Recipe, part: int) -> None:
 def environments(recipe: Recipe) -> Any:
     from stable_baselines3.common.env_util import make_vec_env
 
-    return make_vec_env(recipe.env_id, recipe.envs)
+    return make_vec_env(recipe.env_id, recipe.envs, wrapper_class=lambda env: scaled(env, recipe))
+
+
+def scaled(env: gymnasium.Env[Any, Any], recipe: Recipe) -> gymnasium.Env[Any, Any]:
+    """What is learned in."""
+    if recipe.obs_scale is None:
+        return env
+    scale, space = np.array(recipe.obs_scale), env.observation_space
+    return gymnasium.wrappers.TransformObservation(env, lambda obs: obs * scale, space)
 
 
 def keep_model(model: Any, work: Path, parts: int) -> None:
@@ -237,12 +248,17 @@ def converted(model: Any, recipe: Recipe, states: NDArray[np.float32]) -> Policy
         for mine, theirs in zip(ours, layers, strict=True):
             mine.weight.copy_(theirs.weight[None])
             mine.bias.copy_(theirs.bias[None])
-        ours[0].weight *= OBS_SCALE
+        ours[0].weight *= torch.from_numpy(OBS_SCALE * scale_of(recipe))
         if recipe.algorithm == "PPO":
-            shrink = 2.0 ** -np.ceil(np.log2(float(last(body(torch.from_numpy(states))).abs().max())))
+            shrink = 2.0 ** -np.ceil(np.log2(float(last(body(torch.from_numpy(states * scale_of(recipe)))).abs().max())))
             ours[-1].weight *= shrink
             ours[-1].bias *= shrink
     return policy.eval()
+
+
+def scale_of(recipe: Recipe) -> NDArray[np.float32]:
+    """(D,) or (1,)."""
+    return np.array(recipe.obs_scale or (1.0,), np.float32)
 
 
 def network_of(model: Any, algorithm: str) -> tuple[Any, Any]:
@@ -252,11 +268,11 @@ def network_of(model: Any, algorithm: str) -> tuple[Any, Any]:
     return model.policy.mlp_extractor.policy_net, model.policy.action_net
 
 
-def states_of(model: Any, env_id: str) -> NDArray[np.float32]:
+def states_of(model: Any, recipe: Recipe) -> NDArray[np.float32]:
     """(N, D) where the model leads, and where chance does."""
     states: list[NDArray[np.float32]] = []
-    with closing(make_env(env_id)) as env:
-        for actor in (AsTrained(model), at_random(env_id)):
+    with closing(make_env(recipe.env_id)) as env:
+        for actor in (AsTrained(model, recipe), at_random(recipe.env_id)):
             for seed in range(COMPARED_EPISODES):
                 whole_episode(actor, env, seed, lambda obs, *_: states.append(np.asarray(obs["state"], np.float32)))
     return np.stack(states)
@@ -265,13 +281,13 @@ def states_of(model: Any, env_id: str) -> NDArray[np.float32]:
 class AsTrained:
     """A model of stable-baselines3 as an actor of ours: a choice is 1 among −1."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, recipe: Recipe) -> None:
+        self.model, self.scale = model, scale_of(recipe)
 
     def begin(self, seed: int) -> None: ...
 
     def act(self, obs: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        action, _ = self.model.predict(np.asarray(obs["state"]), deterministic=True)
+        action, _ = self.model.predict(np.asarray(obs["state"]) * self.scale, deterministic=True)
         if action.ndim:
             return np.asarray(action, np.float32)[None]
         numbers = -np.ones((1, self.model.action_space.n), np.float32)
@@ -279,9 +295,9 @@ class AsTrained:
         return numbers
 
 
-def compare(model: Any, policy: Policy, states: NDArray[np.float32], *, discrete: bool) -> float:
+def compare(theirs: AsTrained, policy: Policy, states: NDArray[np.float32], *, discrete: bool) -> float:
     """The largest difference of an action's number, of discrete ones 1 where the choice is another; refuses more than `SAME`."""
-    theirs, driver, largest = AsTrained(model), Driver(policy), 0.0
+    driver, largest = Driver(policy), 0.0
     for state in states:
         wanted, got = theirs.act({"state": state})[0], driver.act({"state": state})[0]
         apart = float(wanted.argmax() != got.argmax()) if discrete else float(np.abs(wanted - got).max())
@@ -341,6 +357,7 @@ def card(recipe: Recipe, facts: Mapping[str, Any], versions: Mapping[str, str]) 
         ("network", f"{' × '.join(map(str, recipe.hidden))} units, ReLU{critic}"),
         ("settings", ", ".join(f"{name} {value}" for name, value in settings)),
         ("settings from", recipe.source),
+        *([("observations", f"times {', '.join(f'{scale:g}' for scale in recipe.obs_scale)}")] if recipe.obs_scale else []),
         ("seed", recipe.seed),
         ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
         (f"return, {EPISODES} whole episodes", f"{facts['mean']:.2f} ± {facts['sd']:.2f} (mean ± standard deviation)"),
@@ -350,10 +367,11 @@ def card(recipe: Recipe, facts: Mapping[str, Any], versions: Mapping[str, str]) 
     apart = facts["largest_difference"]
     same = f"actions differ by at most {apart:.1e}" if apart else "all actions are the same"
     ordered = ", the last layer's times a power of two, which changes no choice" if recipe.algorithm == "PPO" else ""
+    scales = " and the scales above" if recipe.obs_scale else ""
     text = (
         "Converted to a `bc` policy of ours that is the same function: the weights are those of stable-baselines3's network, the first "
-        f"layer's times {OBS_SCALE:g} where the observation is divided by {OBS_SCALE:g}{ordered}. Asked in {facts['states_compared']} "
-        f"states of {COMPARED_EPISODES} episodes that it drove and {COMPARED_EPISODES} at random: {same}."
+        f"layer's times {OBS_SCALE:g}{scales} where the observation is divided by {OBS_SCALE:g}{ordered}. Asked in "
+        f"{facts['states_compared']} states of {COMPARED_EPISODES} episodes that it drove and {COMPARED_EPISODES} at random: {same}."
     )
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     again = f"`python tests/train_experts.py --envs {recipe.env_id}` (`make experts`) trains it again and writes this card."

@@ -1,6 +1,7 @@
 """Jobs of a study: each is done once, in a process beside others, and its result is a file; so a study goes on where it stopped."""
 
 import contextlib
+import io
 import json
 import signal
 import time
@@ -134,11 +135,19 @@ def _complaint(job: Job, out: Path) -> str:
 
 def _do(job: Job, out: Path) -> str:
     began_s = time.perf_counter()
-    result = {**job.do(out), "seconds": round(time.perf_counter() - began_s, 3)}
+    with _unheard():
+        result = {**job.do(out), "seconds": round(time.perf_counter() - began_s, 3)}
     path = _path(out, job.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, (json.dumps(result, indent=1) + "\n").encode())
     return job.name
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """What a command that a job uses would say, with bars of its own, is for who gives it alone."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
 
 
 def _path(out: Path, name: str) -> Path:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from data.report.markup import Html, join, tag
 from data.report.plots import Frame, number, square_frame, ticks
 
-COLOURS = 9  # in the style sheet; the last is grey
+COLOURS = 10  # in the style sheet
+GREY, INK = 8, 9  # its last two
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,12 @@ def paths(
     colours: Mapping[str, int],
     extent: Box,
     boxes: Sequence[Box] = (),
+    goals: Sequence[tuple[float, float, float]] = (),
 ) -> Html:
-    """Paths (T, 2) in metres, in the colour of their group, seen within `extent`; `boxes` are what stands in the way."""
+    """Paths (T, 2) in metres, in the colour of their group, seen within `extent`.
+
+    `boxes` are what stands in the way, `goals` (x, y, radius) where to go.
+    """
     x0, y0, x1, y1 = extent
     frame = square_frame((x0, x1), (y0, y1))
     parts = [frame.axes(*labels, x_ticks=ticks(min(x0, x1), max(x0, x1), 6))]
@@ -131,6 +136,8 @@ def paths(
         left, top = min(frame.x(u0), frame.x(u1)), min(frame.y(v0), frame.y(v1))
         width, height = abs(frame.x(u1) - frame.x(u0)), abs(frame.y(v1) - frame.y(v0))
         parts.append(tag("rect", x=left, y=top, width=max(width, 2.0), height=max(height, 2.0), class_="obstacle"))
+    scale = abs(frame.x(1.0) - frame.x(0.0))
+    parts += [tag("circle", cx=frame.x(u), cy=frame.y(v), r=radius * scale, class_="goal") for u, v, radius in goals]
     for group, several in groups.items():
         for k, path in zip(count(1), several):
             points = " ".join(f"{frame.x(float(u)):.1f},{frame.y(float(v)):.1f}" for u, v in path)

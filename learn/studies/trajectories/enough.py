@@ -44,7 +44,7 @@ def enough_of(points: Sequence[Point]) -> Enough:
 
 
 def needed(found: Enough) -> str:
-    """ "1 may do and 5 surely do" and the like, for a sentence."""
+    """ "1 may be enough, 5 surely are" and the like, for a sentence."""
     if found.reached is None:
         return f"not even {found.most} are enough"
     if found.surely is None:
@@ -65,8 +65,8 @@ def _list(numbers: Sequence[int]) -> str:
 
 def answers(found: Mapping[Variant, Mapping[str, Enough]], every: int, seeds: int) -> list[str]:
     """Two sentences: of whole trajectories and of subsampled ones."""
-    whole = "To reach 95 % of the expert's score behaviour cloning needs, of whole trajectories"
-    thinned = f"Of trajectories of which only every {every}th pair of state and action is kept"
+    whole = "How many whole trajectories behaviour cloning needs for 95 % of the expert's score"
+    thinned = f"How many of which only every {every}th pair of state and action is kept"
     sure = f" (95 % intervals over {seeds} seeds)"
     return [f"{whole}: {_each(found['whole'])}{sure}.", f"{thinned}: {_each(found['subsampled'])}."]
 

@@ -106,32 +106,38 @@ def _over_pairs(env_id: str, one: Mapping[str, Any], recipe: Recipe) -> str:
 
 
 def _cost(env_id: str, one: Mapping[str, Any]) -> str:
-    """What subsampling costs, seed by seed with the same trajectories."""
-    costs: list[str] = []
-    same: list[str] = []
-    for whole, thinned in zip(*(one["points"][variant] for variant in VARIANTS), strict=True):
-        gaps = [100.0 * (a - b) for a, b in zip(whole["scores"], thinned["scores"], strict=True)]
-        mean, low, high = mean_interval(gaps)
-        decided = len(gaps) > 1 and (low > 0.0 or high < 0.0)
-        words = f"{mean:.1f} points with {whole['trajectories']} ({low:.1f} … {high:.1f})".replace("-", "−")
-        (costs if decided else same).append(words)
-    if not costs:
-        return f"{env_id}: with no number of trajectories is subsampling shown to cost anything: {', '.join(same)}."
-    rest = f", and is not shown to cost anything else: {', '.join(same)}" if same else ""
-    return f"{env_id}: subsampling costs {', '.join(costs)}{rest}."
+    """With how many trajectories subsampling makes a difference, as far as is shown."""
+    said: dict[str, list[str]] = {"costs score": [], "gains score": [], "is not shown to make a difference": []}
+    for thinned in one["points"]["subsampled"]:
+        _, low, high = _difference(one, thinned)
+        kind = "costs score" if high < 0.0 else "gains score" if low > 0.0 else "is not shown to make a difference"
+        said[kind].append(str(thinned["trajectories"]))
+    parts = [f"{kind} with {', '.join(counts)}" for kind, counts in said.items() if counts]
+    return f"On {env_id} subsampling {' and '.join(parts)}."
+
+
+def _difference(one: Mapping[str, Any], thinned: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Subsampled minus whole in points of the score, seed by seed with the same trajectories: the mean and its interval."""
+    whole = next(p for p in one["points"]["whole"] if p["trajectories"] == thinned["trajectories"])
+    return mean_interval([100.0 * (b - a) for a, b in zip(whole["scores"], thinned["scores"], strict=True)])
 
 
 def _everything(found: Found, seeds: int) -> Section:
     heads = ("environment", "trajectories", "number", "pairs", "return", "score (%)", "95 % interval", f"each of {seeds} seeds (%)")
-    rows = []
-    for env_id, one in found.items():
-        for variant in VARIANTS:
-            for p in one["points"][variant]:
-                each = ", ".join(f"{100 * score:.0f}" for score in p["scores"])
-                interval = f"{100 * p['low']:.1f} … {100 * p['high']:.1f}"
-                words = (f"{p['pairs']:.0f}", f"{p['returned']:.2f}", f"{100 * p['mean']:.1f}", interval, each)
-                rows.append((env_id, variant, str(p["trajectories"]), *(word.replace("-", "−") for word in words)))
-    return Section("everything", "Every number", [table(heads, rows, numbers=(2, 3, 4, 5, 6, 7))])
+    rows = [_row(env_id, one, variant, p) for env_id, one in found.items() for variant in VARIANTS for p in one["points"][variant]]
+    note = "The last column is the difference seed by seed, of as many of the same trajectories, and its 95 % interval."
+    every = table((*heads, "subsampled − whole (points)"), rows, numbers=range(2, 9))
+    return Section("everything", "Every number", [every, paragraph(note, note=True)])
+
+
+def _row(env_id: str, one: Mapping[str, Any], variant: Variant, p: Mapping[str, Any]) -> list[str]:
+    difference = ""
+    if variant == "subsampled":
+        mean, low, high = _difference(one, p)
+        difference = f"{mean:+.1f} ({low:+.1f} … {high:+.1f})"
+    words = [f"{p['pairs']:.0f}", f"{p['returned']:.2f}", f"{100 * p['mean']:.1f}", f"{100 * p['low']:.1f} … {100 * p['high']:.1f}"]
+    words += [", ".join(f"{100 * score:.0f}" for score in p["scores"]), difference]
+    return [env_id, variant, str(p["trajectories"]), *(word.replace("-", "−") for word in words)]
 
 
 def _films(found: Found, drivers: Mapping[str, Mapping[str, FilmDriver]], out: Path) -> Iterator[Film]:
