@@ -12,10 +12,10 @@ from learn.studies.dagger.film import FilmBoth
 from learn.studies.dagger.shift import STILL
 from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong, rounded
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
-from learn.studies.plots import Axes, Dot, Series, curves
+from learn.studies.plots import GREY, Axes, Dot, Series, curves
 
 COLOURS: Mapping[Method, int] = {"bc": 1, "dagger": 0}
-EXPERT_COLOUR = 8
+EXPERT_COLOUR = GREY
 Found = Mapping[str, Any]
 
 METHOD_TEXT = (
