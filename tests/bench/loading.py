@@ -15,7 +15,7 @@ from learn.policies import PolicyConfig
 from learn.policies.config import PolicyKind
 from learn.windows import Windows
 
-ROUNDS, BATCH, BATCHES, FEW = 5, 64, 40, 4
+ROUNDS, BATCH, BATCHES, FEW, EPOCH = 5, 64, 40, 4, 12
 CHUNK = 8
 ONE = Thing("windows", "windows of two cameras, state, one action", "a second", "more")
 CHUNKED = Thing("windows", f"windows of two cameras, state, {CHUNK} actions", "a second", "more")
@@ -37,7 +37,7 @@ def rows(stage: Stage) -> list[Row]:
     workers = len(os.sched_getaffinity(0))
     chunked = [Side(FLOOR, "numpy's indexing", floor(stage.seen, CHUNK))]
     if "LeRobot" in stage.peers:
-        asked = {"root": str(stage.films), "chunk": CHUNK, "batch": BATCH, "batches": FEW, "workers": workers}
+        asked = {"root": str(stage.films), "chunk": CHUNK, "batch": BATCH, "batches": EPOCH, "workers": workers}
         chunked.append(Side("LeRobot", "LeRobot", stage.asks("LeRobot", "windows", **asked), DECODED))
     low = [
         Side(FLOOR, "numpy's indexing", floor(states, 1)),

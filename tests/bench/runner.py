@@ -79,7 +79,7 @@ def measured(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]
             stage.say = stage_say
             rows += FAMILIES[name](stage)
         advance(len(names), "")
-        versions |= {tool: ", ".join(f"{k} {v}" for k, v in peer.versions.items()) for tool, peer in peers.items() if peer.versions}
+        versions |= {name: ", ".join(f"{k} {v}" for k, v in peer.versions.items()) for name, peer in peers.items() if peer.versions}
     seconds = round(time.monotonic() - began_s)
     return {"machine": machine.facts(), "peers": versions, "seconds": seconds, "rows": [row.to_json() for row in rows]}
 
@@ -106,8 +106,8 @@ def write(out: Path, found: Mapping[str, Any]) -> None:
 def body(found: Mapping[str, Any]) -> str:
     """The page's generated part."""
     rows = [Row.from_json(row) for row in found["rows"]]
-    peers = "".join(f" Beside {name} {version}." for name, version in found["peers"].items())
-    return f"{machine.line(found['machine'])}; {found['seconds'] / 60:.0f} minutes.{peers}\n\n{table.whole(rows)}"
+    peers = "; ".join(f"{name}: {versions}" for name, versions in found["peers"].items())
+    return f"{machine.line(found['machine'])}. {f'Beside {peers}.' if peers else 'No peer was named.'}\n\n{table.whole(rows)}"
 
 
 def readme_table() -> str:

@@ -26,6 +26,11 @@ def things_of(rows: Sequence[Row]) -> list[Thing]:
     return list(dict.fromkeys(row.thing for row in rows))
 
 
+def grouped(rows: Sequence[Row]) -> list[Row]:
+    """What is about the same thing together."""
+    return [row for thing in things_of(rows) for row in rows if row.thing == thing]
+
+
 def compact(rows: Sequence[Row]) -> str:
     """Markdown: a line for each headline; how many times as good it is as each of those that could be timed."""
     lines = ["| | here | times as good as |", "| --- | --- | --- |"]
@@ -43,7 +48,7 @@ def whole(rows: Sequence[Row]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes: list[str] = []
-    for row in rows:
+    for row in grouped(rows):
         mark = ""
         if row.note:
             notes += [] if row.note in notes else [row.note]
@@ -56,7 +61,7 @@ def whole(rows: Sequence[Row]) -> str:
 
 def printed(rows: Sequence[Row]) -> Table:
     table = Table("what", "here", "beside", "there", "times as good", "rounds'", title=HEAD)
-    for row in rows:
+    for row in grouped(rows):
         there = f"{figure(row.there)} {row.thing.unit}" if row.theirs else row.note
         span = "" if row.interval is None else " … ".join(figure(end) for end in row.interval)
         table.add_row(row.thing.what, here(row), row.against, there, times(row.ratio), span)

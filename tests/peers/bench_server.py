@@ -57,7 +57,7 @@ class Victim:
             os.setpgid(0, 0)
 
             def tell(**words: Any) -> None:
-                os.write(write, (json.dumps({**words, "at_s": time.monotonic()}) + "\n").encode())
+                os.write(write, (json.dumps(words) + "\n").encode())
 
             try:
                 record(tell)
@@ -95,14 +95,13 @@ def killed(
 ) -> dict[str, Any]:
     """Record into each of the folders at once, each killed after so long; `left(folder)` says how many steps of which episodes are left.
 
-    Of episodes that were kept before: how many, and how many are gone; of the running ones the seconds from the first step that is
-    missing to the kill.
+    Of episodes that were kept before: how many, and how many are gone; of each running one the steps that are missing.
     """
     victims = [Victim(functools.partial(_into, record, folder), s) for folder, s in zip(folders, after_s, strict=True)]
     while alive := [victim for victim in victims if not victim.kill_in_time()]:
         for victim in alive:
             victim.listen(0.005)
-    found: dict[str, Any] = {"kills": len(victims), "kept": 0, "lost": 0, "running_s": []}
+    found: dict[str, Any] = {"kills": len(victims), "kept": 0, "lost": 0, "missing": []}
     for victim, folder in zip(victims, folders, strict=True):
         words, there = victim.words(), left(folder)
         died = [word["died"] for word in words if "died" in word]
@@ -110,10 +109,9 @@ def killed(
             raise RuntimeError(f"a recorder ended by itself: {died[0]}")
         kept = {word["kept"] for word in words if "kept" in word}
         steps = [word for word in words if "step" in word and word["episode"] not in kept]
-        missing = [word["at_s"] for word in steps if word["step"] >= there.get(word["episode"], 0)]
         found["kept"] += len(kept)
         found["lost"] += len([episode for episode in kept if not there.get(episode)])
-        found["running_s"].append(victim.killed_s - missing[0] if missing else 0.0)
+        found["missing"].append(len([word for word in steps if word["step"] >= there.get(word["episode"], 0)]))
     return found
 
 
