@@ -50,6 +50,7 @@ def driven(folder: Path, cameras: tuple[str, ...]) -> Iterator[Callable[[int], N
                 loop.tick()
 
         yield ticks
+        loop.tick()  # its hands let go: what was driven is kept
         loop.recorder.close()
 
 

@@ -87,20 +87,20 @@ class Peer:
                     pipe.close()
 
     def _start(self) -> None:
-        home = self.scratch / self.tool.package
-        home.mkdir(parents=True, exist_ok=True)
-        self._words = tempfile.TemporaryFile("w+", dir=home)  # noqa: SIM115 (read when it dies)
-        env = {**os.environ, **ALONE, "HF_HOME": str(home / "hf"), "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
-        self._process = subprocess.Popen(
-            [self.python, "-W", "ignore", str(self.tool.side)],
-            cwd=home,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            text=True,
-            start_new_session=True,  # Ctrl-C is ours to answer
-        )
+        home = Path(tempfile.mkdtemp(prefix=self.tool.package, dir=self.scratch))
+        self._words = home / "words.txt"
+        env = {**os.environ, **ALONE, "HF_HOME": str(home / "hf"), "TMPDIR": str(home)}
+        with self._words.open("w") as words:
+            self._process = subprocess.Popen(
+                [self.python, "-W", "ignore", str(self.tool.side)],
+                cwd=home,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                text=True,
+                start_new_session=True,  # Ctrl-C is ours to answer
+            )
         self.versions = self._heard()["ready"]
 
     def _tell(self, request: Mapping[str, Any]) -> Any:
@@ -132,6 +132,5 @@ class Peer:
     def _gone(self) -> PeerError:
         """Why its process ended, from the last thing it said."""
         self.close()
-        self._words.seek(0)
-        said = [line.strip() for line in self._words.read().splitlines() if line.strip()]
+        said = [line.strip() for line in self._words.read_text(errors="replace").splitlines() if line.strip()]
         return PeerError(f"its process ended: {said[-1] if said else 'without a word'}")

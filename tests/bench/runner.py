@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
@@ -72,11 +73,9 @@ def measured(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]
     torch.set_num_threads(1)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder, _peers(named, Path(folder)) as peers, progress_bar("bench", len(names)) as advance:
+        stage = Stage(Path(folder), peers)
         for done, name in enumerate(names):
-            stage_say = lambda words, done=done: advance(done, words)  # noqa: E731
-            if done == 0:
-                stage = Stage(Path(folder), peers)
-            stage.say = stage_say
+            stage.say = functools.partial(advance, done)
             rows += FAMILIES[name](stage)
         advance(len(names), "")
         versions |= {name: ", ".join(f"{k} {v}" for k, v in peer.versions.items()) for name, peer in peers.items() if peer.versions}
@@ -86,7 +85,7 @@ def measured(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]
 
 @contextlib.contextmanager
 def _peers(named: Mapping[Any, str], folder: Path) -> Iterator[dict[str, Peer]]:
-    peers = {tool.name: Peer(tool, python, folder / "peers") for tool, python in named.items()}
+    peers = {tool.name: Peer(tool, python, folder) for tool, python in named.items()}
     try:
         yield peers
     finally:
