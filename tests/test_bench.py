@@ -310,7 +310,7 @@ def test_ours_and_the_floors_run(copied: Path, tmp_path: Path, monkeypatch: pyte
     with driving.driven(tmp_path / "ticks", ()) as ticks:
         ticks(3)
     (row,) = Session.open(tmp_path / "ticks").rows()
-    assert (row.steps, row.recovered) == (3, False)
+    assert (row.steps, row.recovered) == (4, False)
     frames = load_frames(Session.open(copied))
     policy = inference.untrained("moe")
     for measure in (
