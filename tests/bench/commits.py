@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,12 @@ def _beside(stage: Stage, thing: Thing, size: int, sees: bool, episode: Episode,
     return stage.compare(thing, lambda: 1e3 * seconds_of(lambda: session.append(episode)), others, rounds, **cannot)
 
 
-def filled(folder: Path, episode: Episode, count: int) -> Session:
-    """A session of so many copies of an episode."""
+def filled(folder: Path, episode: Episode, count: int, watch: Callable[[range], Iterable[int]] = iter) -> Session:
+    """A session of so many copies of an episode; `watch` shows how far it is."""
     session = Session.create(folder)
     session.append(episode)
     source = session.episode_path(0)
-    for number in range(1, count):
+    for number in watch(range(1, count)):
         shutil.copyfile(source, session.episode_path(number))
     session.tidy()
     return session

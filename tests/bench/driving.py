@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,11 @@ def driven(folder: Path, cameras: tuple[str, ...]) -> Iterator[Callable[[int], N
         device._rows.append(tap(Button.START))
         loop.tick()
 
-        def ticks(count: int) -> None:
-            device._rows += [weaving(k) for k in range(count)]
-            for _ in range(count):
+        polls = count()
+
+        def ticks(number: int) -> None:
+            device._rows += [weaving(next(polls)) for _ in range(number)]
+            for _ in range(number):
                 loop.tick()
 
         yield ticks

@@ -1,6 +1,7 @@
 """Training steps: ours, with minibatches gathered by index and an average of the weights, beside plain torch on ready batches."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,22 +22,32 @@ THING = Thing("training", "bc training, batches of 256, one thread", "steps/s", 
 EPOCH = "its BC with the same network, its own run_epoch, hdf5_cache_mode all, no worker processes"
 
 
+@dataclass(frozen=True)
+class Pair:
+    """So many steps of our training, and of plain torch on batches that lie ready; their hidden layers and batches."""
+
+    ours: Callable[[], None]
+    plain: Callable[[], None]
+    hidden: tuple[int, ...]
+    batch: int
+
+
 def rows(stage: Stage) -> list[Row]:
-    ours, plain, hidden, batch = sides(stage.session, stage.folder / "bc", STEPS)
-    widths = widths_of(load_frames(stage.session))
-    asked = {"data": str(stage.session.path / "session.hdf5"), "widths": widths, "hidden": hidden, "batch": batch, "steps": STEPS}
+    """A new pair each round: where memory happens to lie makes one network a tenth faster or slower than another."""
+    pairs = [pair(stage.session, stage.folder / f"bc-{k}", STEPS) for k in range(ROUNDS + 1)]
+    ours, plain = iter(pairs), iter(pairs)
+    asked = {"data": str(stage.session.path / "session.hdf5"), "widths": widths_of(load_frames(stage.session))}
+    asked |= {"hidden": pairs[0].hidden, "batch": pairs[0].batch, "steps": STEPS}
     others = [
-        Side(FLOOR, "plain torch", lambda: STEPS / seconds_of(plain), "the same network on ready batches"),
+        Side(FLOOR, "plain torch", lambda: STEPS / seconds_of(next(plain).plain), "the same network on ready batches"),
         Side("robomimic", "robomimic", stage.asks("robomimic", "train", **asked), EPOCH),
     ]
     cannot = {"robosuite": "it trains nothing", "LeRobot": "it has no such network to train"}
-    return stage.compare(THING, lambda: STEPS / seconds_of(ours), others, ROUNDS, **cannot)
+    return stage.compare(THING, lambda: STEPS / seconds_of(next(ours).ours), others, ROUNDS, **cannot)
 
 
-def sides(session: Session, folder: Path, steps: int) -> tuple[Callable[[], None], Callable[[], None], list[int], int]:
-    """So many steps of ours, and of plain torch on batches that lie ready; the network's hidden layers and the batch's size."""
-    config = TrainConfig(steps=LONG, valid_fraction=0.0)
-    fit = _Training(load_frames(session), config, folder, Team(), None).fit
+def pair(session: Session, folder: Path, steps: int) -> Pair:
+    fit = _Training(load_frames(session), TrainConfig(steps=LONG, valid_fraction=0.0), folder, Team(), None).fit
     policy: Policy = fit.policy
     widths = (policy.encoder.width, *policy.config.hidden, policy.config.action_dim)
     layers = [layer for a, b in pairwise(widths) for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())]
@@ -56,4 +67,4 @@ def sides(session: Session, folder: Path, steps: int) -> tuple[Callable[[], None
         for _ in range(steps):
             fit.advance()
 
-    return ours, plain, list(policy.config.hidden), fit.recipe.batch_size
+    return Pair(ours, plain, policy.config.hidden, fit.recipe.batch_size)
