@@ -11,7 +11,7 @@ from pathlib import Path
 from faults.kills import Child, Pace, Tally, judge
 
 from bench.peer import Peer, PeerError
-from bench.row import Row, Thing
+from bench.row import FAILED, Row, Thing
 from bench.stage import Stage
 from data.session import Session
 from teleop.envs import make_plant
@@ -60,7 +60,7 @@ def rows(stage: Stage) -> list[Row]:
         try:
             there = _of_peer(stage.peers[tool], after_s)
         except PeerError as error:
-            found += _pair(tool, tool, here, None, f"could not be timed: {error}")
+            found += _pair(tool, tool, here, None, f"{FAILED}{error}")
         else:
             why = f"; {there.why}" if there.why else ""
             found += _pair(tool, tool, here, there, f"{SIDES[tool]}; {KILLS} kills; {there.lost} of {there.kept} episodes{why}")

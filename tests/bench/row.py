@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+FAILED = "could not be timed: "
 Better = Literal["less", "more"]
 FLOOR = "floor"
 OTHER = "other"  # what is in our own environment, too
@@ -43,6 +44,11 @@ class Row:
             raise ValueError(f"{self.thing.what}: {len(self.ours)} rounds here, {len(self.theirs)} of {self.against}")
         if not self.theirs and not self.note:
             raise ValueError(f"{self.thing.what}: nothing of {self.against}, and not said why")
+
+    @property
+    def failed(self) -> bool:
+        """It should have a figure and has none."""
+        return self.note.startswith(FAILED)
 
     @property
     def here(self) -> float | None:

@@ -24,7 +24,6 @@ from data.cli import INTERRUPTED, progress_bar
 from data.errors import UserError, one_of
 from data.files import replace_file
 
-DOCS = Path(__file__).parents[2] / "docs"
 FAMILIES: Mapping[str, Callable[[Stage], list[Row]]] = {
     "loop": lateness.rows,
     "step": stepping.rows,
@@ -58,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     rows = [Row.from_json(row) for row in found["rows"]]
     Console(width=170).print(table.printed(rows))
-    out = options.out or (DOCS if set(options.rows) == set(FAMILIES) else None)
+    out = options.out or (table.DOCS if set(options.rows) == set(FAMILIES) else None)
     if out is not None:
         write(out, found)
         print(f"in {out.name}/: bench.json, bench.md; the README's table: make tables", file=sys.stderr)
@@ -107,8 +106,3 @@ def body(found: Mapping[str, Any]) -> str:
     rows = [Row.from_json(row) for row in found["rows"]]
     peers = "; ".join(f"{name}: {versions}" for name, versions in found["peers"].items())
     return f"{machine.line(found['machine'])}. {f'Beside {peers}.' if peers else 'No peer was named.'}\n\n{table.whole(rows)}"
-
-
-def readme_table() -> str:
-    """The README's block, of the last whole run."""
-    return table.compact([Row.from_json(row) for row in json.loads((DOCS / "bench.json").read_text(encoding="utf-8"))["rows"]])

@@ -1,11 +1,14 @@
 """The results as tables: all of them, the README's few lines, and what is printed."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.table import Table
 
 from bench.row import Row, Thing, figure
 
+DOCS = Path(__file__).parents[2] / "docs"
 HEAD = "How many times as good ours is, in the same run: above 1 ours is the better, a floor nobody can pass"
 
 
@@ -26,11 +29,6 @@ def things_of(rows: Sequence[Row]) -> list[Thing]:
     return list(dict.fromkeys(row.thing for row in rows))
 
 
-def grouped(rows: Sequence[Row]) -> list[Row]:
-    """What is about the same thing together."""
-    return [row for thing in things_of(rows) for row in rows if row.thing == thing]
-
-
 def compact(rows: Sequence[Row]) -> str:
     """Markdown: a line for each headline; how many times as good it is as each of those that could be timed."""
     lines = ["| | here | times as good as |", "| --- | --- | --- |"]
@@ -42,27 +40,50 @@ def compact(rows: Sequence[Row]) -> str:
 
 
 def whole(rows: Sequence[Row]) -> str:
-    """Markdown: a line for each comparison, with the interval over rounds; what one should know stands below."""
+    """Markdown: a line for each comparison, with the interval over rounds, and one for those that have no figure; notes below."""
     lines = [
         "| what | here | beside | there | times as good | least … most of the rounds | rounds |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     notes: list[str] = []
-    for row in grouped(rows):
-        mark = ""
-        if row.note:
-            notes += [] if row.note in notes else [row.note]
-            mark = f" [{notes.index(row.note) + 1}]"
-        there = f"{figure(row.there)} {row.thing.unit}" if row.theirs else ""
-        span = "" if row.interval is None else " … ".join(figure(end) for end in row.interval)
-        lines.append(f"| {row.thing.what} | {here(row)} | {row.against}{mark} | {there} | {times(row.ratio)} | {span} | {len(row.ours)} |")
+    for thing in things_of(rows):
+        mine = [row for row in rows if row.thing == thing]
+        what = f"{thing.what} | {here(mine[0])}"
+        for row in [row for row in mine if row.theirs]:
+            figures = (f"{row.against}{_mark(row, notes)}", there(row), times(row.ratio), span(row), str(len(row.ours)))
+            lines.append(f"| {what} | {' | '.join(figures)} |")
+            what = " | "
+        empty = [f"{row.against}{_mark(row, notes)}" for row in mine if not row.theirs]
+        lines += [f"| {what} | {', '.join(empty)} | | | | |"] if empty else []
     return "\n".join([*lines, "", *(f"{number}. {note}" for number, note in enumerate(notes, start=1))])
 
 
+def _mark(row: Row, notes: list[str]) -> str:
+    """The number of a row's note, which joins the others if it is new."""
+    if row.note and row.note not in notes:
+        notes.append(row.note)
+    return f" [{notes.index(row.note) + 1}]" if row.note else ""
+
+
+def there(row: Row) -> str:
+    return f"{figure(row.there)} {row.thing.unit}"
+
+
+def span(row: Row) -> str:
+    return "" if row.interval is None else " … ".join(figure(end) for end in row.interval)
+
+
 def printed(rows: Sequence[Row]) -> Table:
+    """What has a figure, and what should have one."""
     table = Table("what", "here", "beside", "there", "times as good", "rounds'", title=HEAD)
-    for row in grouped(rows):
-        there = f"{figure(row.there)} {row.thing.unit}" if row.theirs else row.note
-        span = "" if row.interval is None else " … ".join(figure(end) for end in row.interval)
-        table.add_row(row.thing.what, here(row), row.against, there, times(row.ratio), span)
+    for thing in things_of(rows):
+        for row in [row for row in rows if row.thing == thing]:
+            if row.theirs or row.failed:
+                table.add_row(thing.what, here(row), row.against, there(row) if row.theirs else row.note, times(row.ratio), span(row))
+        table.add_section()
     return table
+
+
+def readme_table() -> str:
+    """The README's lines, of the last whole run."""
+    return compact([Row.from_json(row) for row in json.loads((DOCS / "bench.json").read_text(encoding="utf-8"))["rows"]])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.peer import PeerError
-from bench.row import Row, Thing
+from bench.row import FAILED, Row, Thing
 
 Say = Callable[[str], None]
 
@@ -56,7 +56,7 @@ def compared(
     for side in others:
         reason = reasons.get(side.against)
         theirs = () if reason else tuple(figures[side.against])
-        rows.append(Row(thing, side.tool, side.against, tuple(here), theirs, f"could not be timed: {reason}" if reason else side.note))
+        rows.append(Row(thing, side.tool, side.against, tuple(here), theirs, FAILED + reason if reason else side.note))
     return rows + [Row(thing, tool, tool, tuple(here), (), why) for tool, why in (cannot or {}).items()]
 
 
