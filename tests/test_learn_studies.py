@@ -17,7 +17,7 @@ import pytest
 
 from data.errors import UserError
 from learn.studies.intervals import mean_interval
-from learn.studies.jobs import run_jobs
+from learn.studies.jobs import kept_result, run_jobs
 from learn.studies.page import Section, paragraph, table
 from learn.studies.plots import Axes, Dot, Series, curves, paths, stacked
 from learn.studies.study import run_study
@@ -108,9 +108,10 @@ def test_what_another_call_has_found_out_is_not_found_out_again(tmp_path: Path) 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_mistake_in_a_job_is_told_and_what_was_done_is_kept(workers: int, tmp_path: Path) -> None:
+    run_jobs([Square(1)], tmp_path, 1)
     with pytest.raises(UserError, match=r"-1 is below 0; give another"):
-        run_jobs([Square(1), Square(-1)], tmp_path, workers)
-    assert "1" in done(tmp_path)
+        run_jobs([Square(1), Square(-1), Square(2)], tmp_path, workers)
+    assert kept_result(tmp_path, "square-1") is not None
 
 
 def test_a_job_whose_process_dies_is_told(tmp_path: Path) -> None:

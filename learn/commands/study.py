@@ -9,7 +9,7 @@ import tyro
 from data.cli import print_json, progress_bar
 from data.cores import core_count
 from data.errors import UserError
-from learn.studies.dagger import DaggerStudy
+from learn.studies.dagger.study import DaggerStudy
 from learn.studies.modes.study import ModesStudy
 from learn.studies.study import Study, job_count, run_study
 from learn.studies.trajectories.study import TrajectoriesStudy

@@ -30,7 +30,7 @@ def _who_keeps(policies: Policies, modes: int, rollouts: int) -> str:
     if not kept:
         said = f"No policy surely keeps {all_ways}: {said.replace(f' keep {all_ways}', '')}"
     ways = ", ".join(f"{name} {p['ways_from_one_start']['value']:.1f}" for name, p in policies.items())
-    return f"{said}. Ways that {rollouts} rollouts of one and the same start show, on average: {ways}."
+    return f"{said}. Of these {modes} ways {rollouts} rollouts of one and the same start show on average: {ways}."
 
 
 def _what_it_costs(policies: Policies, distillation: Mapping[str, Any] | None) -> str:

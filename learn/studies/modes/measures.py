@@ -60,7 +60,7 @@ def _policy(results: Results, subjects: Sequence[Subject], shown: Mapping[str, i
         "coverage": over_seeds(seeds, "coverage"),
         "divergence": over_seeds(seeds, "divergence", most=float("inf")),
         "invented": _share(invented, successes),
-        "ways_from_one_start": over_seeds(seeds, "ways_from_one_start", most=float("inf")),
+        "ways_from_one_start": over_seeds(seeds, "ways_from_one_start", most=float(len(shown))),
         "sideways": over_seeds(seeds, "sideways"),
         "switches": sum(s["switches"] for s in seeds) / len(seeds) if seeds[0]["keeps_modes"] else None,
         "latency": latency,
@@ -76,7 +76,7 @@ def _seed(results: Results, subject: Subject, shown: Mapping[str, int]) -> dict[
     arrived = [bool(r["success"]) for r in rollouts]
     found = Counter(r["mode"] for r in rollouts if r["success"])
     use = ModeUse({mode: found[mode] for mode in Detour.modes}, shown)
-    ways = [float(len({mode for mode in start["rollouts"] if mode})) for start in starts]
+    ways = [float(len({mode for mode in start["rollouts"] if mode in shown})) for start in starts]
     return {
         "seed": subject.seed,
         "arrived": arrived,
@@ -86,7 +86,7 @@ def _seed(results: Results, subject: Subject, shown: Mapping[str, int]) -> dict[
         "coverage": _with(use.coverage(), use.coverage_interval()),
         "divergence": _with(use.divergence() or 0.0),
         "invented": use.invented,
-        "ways_from_one_start": _with(*_mean(ways)),
+        "ways_from_one_start": _with(*_mean(ways, len(shown))),
         "one_start": [dict(Counter(start["rollouts"])) for start in starts],
         "sideways": _with(results[f"sideways-{subject.name}"]["sideways"]),
         "switches": sum(r["mode_switches"] for r in rollouts) / len(rollouts),
@@ -101,13 +101,12 @@ def over_seeds(seeds: Sequence[Mapping[str, Any]], name: str, most: float = 1.0)
     """Mean over trainings with Student's interval, within [0, `most`]; of one training its own interval."""
     if len(seeds) == 1:
         return dict(seeds[0][name])
-    mean, low, high = mean_interval([s[name]["value"] for s in seeds])
-    return _with(mean, (max(0.0, low), min(most, high)))
+    return _with(*_mean([s[name]["value"] for s in seeds], most))
 
 
-def _mean(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+def _mean(values: Sequence[float], most: float) -> tuple[float, tuple[float, float]]:
     mean, low, high = mean_interval(values)
-    return mean, (max(0.0, low), high)
+    return mean, (max(0.0, low), min(most, high))
 
 
 def _with(value: float, interval: tuple[float, float] | None = None) -> Measure:

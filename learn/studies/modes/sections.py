@@ -114,11 +114,11 @@ def _one_start(study: Settings, found: Found, drawn: Sequence[Subject], shown: S
     )
     views = views_from_above([start_view(out, subject) for subject in drawn], shown, across=2)
     rows = {name: shares_of(policy["seeds"][0]["one_start"][0], study.rollouts) for name, policy in policies.items()}
-    most = float(len(shown) + 1)
-    ways = measure_rows(policies, "ways_from_one_start", f"ways that {study.rollouts} rollouts of one start show", most)
+    label = f"of the {len(shown)} ways, how many {study.rollouts} rollouts of one start show"
+    ways = measure_rows(policies, "ways_from_one_start", label, float(len(shown)))
     plots = side_by_side(
         figure("The start above", f"{study.rollouts} rollouts of each policy", mode_bars("Modes from one start", rows, shown, "share")),
-        figure("Ways from one start", f"mean of {study.starts} starts; {_trainings(study)}", ways),
+        figure("Ways from one start", f"mean of {study.starts} {'start' if study.starts == 1 else 'starts'}; {_trainings(study)}", ways),
     )
     return [paragraph(words), views, plots, _films(study, drawn, out)]
 
