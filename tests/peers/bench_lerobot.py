@@ -34,7 +34,7 @@ DOWN, BACK = np.arange(84)[:, None, None], np.arange(84)[None, :, None]
 
 
 def new(pictures: str | None) -> LeRobotDataset:
-    """An empty data set of PandaLift's shape; `pictures`: "video" (its rule), "streaming" (films that are coded meanwhile), "image" or none."""
+    """An empty data set of PandaLift's shape; `pictures`: "video" (its rule), "streaming" (coded meanwhile), "image" or none."""
     vectors = {name: {"dtype": "float32", "shape": (n,), "names": [f"{name}.{i}" for i in range(n)]} for name, n in WIDTHS.items()}
     kept = {"dtype": "image" if pictures == "image" else "video", "shape": (84, 84, 3), "names": ["height", "width", "channels"]}
     images = {f"observation.images.{camera}": kept for camera in CAMERAS} if pictures else {}
