@@ -22,7 +22,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench
 
 bench-policies: $(STAMP)
 	$(BIN)/python tests/bench_policies.py

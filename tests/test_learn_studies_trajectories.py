@@ -216,6 +216,6 @@ def test_a_killed_study_goes_on_and_its_page_needs_nothing_else(tmp_path: Path) 
     assert len(facts["answers"]) == 2
     for env_id in ENVS:
         found = facts["environments"][env_id]
-        assert [[p["trajectories"] for p in found["points"][variant]] for variant in ("whole", "subsampled")] == [[1, 4], [1, 4]]
+        assert [[p["trajectories"] for p in found["points"][variant]] for variant in ("whole", "subsampled")] == [[1, 3], [1, 3]]
         assert found["demonstrated_return"] == pytest.approx(found["expert_return"], abs=3.0)
         assert found["expert_return"] > found["random_return"]

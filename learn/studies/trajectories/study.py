@@ -41,7 +41,7 @@ class TrajectoriesStudy:
 
     @classmethod
     def quick(cls) -> "TrajectoriesStudy":
-        return cls(counts=(1, 4), seeds=2, episodes=3, steps=300, films=1)
+        return cls(counts=(1, 3), seeds=2, episodes=2, steps=200, films=1)
 
     @property
     def recipe(self) -> Recipe:
