@@ -15,7 +15,7 @@ from learn.studies.jobs import Job, Result
 from learn.studies.page import Section
 
 PUSH = Contest("PandaPush-v0", demonstrations=20, more=40, minibatches=4000, scenes=40, most_steps=160, every=5)
-REACHER = Contest("Reacher-v5", seeds=10, demonstrations=2, more=2, scenes=100, reference=400)
+REACHER = Contest("Reacher-v5", seeds=10, demonstrations=4, more=8, rounds=5, scenes=80, reference=400)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DaggerStudy:
     @classmethod
     def quick(cls) -> "DaggerStudy":
         return cls(
-            replace(REACHER, seeds=2, rounds=1, minibatches=80, scenes=2, reference=4),
+            replace(REACHER, seeds=2, demonstrations=2, more=2, rounds=1, minibatches=80, scenes=2, reference=4),
             replace(PUSH, seeds=1, rounds=1, minibatches=80, demonstrations=1, more=1, scenes=2, reference=2, most_steps=40),
         )
 
