@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic docs faults figures gallery gif inverse human-data labels matrix other-pythons screenshot sitting tables task-table tutorial policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -24,7 +24,10 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python tests/bench.py
 
-bench-policies: $(STAMP)
+bench-gif: $(STAMP)
+	$(BIN)/python tests/gif.py docs/recorder.gif
+
+policies: $(STAMP)
 	$(BIN)/python tests/bench_policies.py
 
 bench-recording: $(STAMP)
@@ -37,6 +40,9 @@ bench-sessions: $(STAMP)
 check-lerobot check-minari check-robomimic: $(STAMP)
 	$(BIN)/python tests/$(subst -,_,$@).py $(PEER) $(SESSION)
 
+docs: $(STAMP)
+	$(BIN)/python tests/build_site.py
+
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py
 
@@ -48,6 +54,9 @@ screenshot: $(STAMP)
 
 gallery: $(STAMP)
 	$(BIN)/python tests/gallery.py docs/gallery.png
+
+gif: $(STAMP)
+	$(BIN)/python tests/gif.py docs/recorder.gif
 
 policies: $(STAMP)
 	$(BIN)/python tests/policy_study.py
@@ -76,6 +85,9 @@ other-pythons: $(STAMP)
 tables: $(STAMP)
 	$(BIN)/python tests/tables.py
 
+tutorial: $(STAMP)
+	$(BIN)/python tests/tutorial.py
+
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -83,4 +95,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo-output tutorial-output site .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""What is kept of a demonstration: the field table that the writer, the reader and the README share."""
+"""What is kept of a demonstration: the field table that the writer, the reader and the documentation share."""
 
 import json
 import math
@@ -207,7 +207,7 @@ def attribute_table() -> str:
 
 
 def field_table() -> str:
-    """The field table as Markdown, for the README."""
+    """The field table as Markdown."""
     rows = ["| field | dtype | shape | unit | meaning |", "| --- | --- | --- | --- | --- |"]
     rows += [f"| `{f.name}` | {f.dtype} | ({', '.join(f.shape)}) | {f.unit} | {f.meaning} |" for f in STEP_FIELDS]
     return "\n".join(rows)

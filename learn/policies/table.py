@@ -1,4 +1,4 @@
-"""Tables: the policies, for the README and the site."""
+"""Tables: the policies, for the README and the documentation."""
 
 from typing import NamedTuple
 
