@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic docs experts faults figures gallery gif inverse human-data labels matrix other-pythons screenshot sitting tables task-table tutorial policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -41,6 +41,9 @@ check-lerobot check-minari check-robomimic: $(STAMP)
 experts: $(STAMP)
 	$(BIN)/python tests/train_experts.py
 
+docs: $(STAMP)
+	$(BIN)/python tests/build_site.py
+
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py
 
@@ -52,6 +55,9 @@ screenshot: $(STAMP)
 
 gallery: $(STAMP)
 	$(BIN)/python tests/gallery.py docs/gallery.png
+
+gif: $(STAMP)
+	$(BIN)/python tests/gif.py docs/recorder.gif
 
 policies: $(STAMP)
 	$(BIN)/python tests/policy_study.py
@@ -80,6 +86,9 @@ other-pythons: $(STAMP)
 tables: $(STAMP)
 	$(BIN)/python tests/tables.py
 
+tutorial: $(STAMP)
+	$(BIN)/python tests/tutorial.py
+
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -87,4 +96,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo-output tutorial-output site .mypy_cache .ruff_cache .pytest_cache
