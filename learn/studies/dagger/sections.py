@@ -87,7 +87,8 @@ def _dot_title(point: Found, method: Method) -> str:
 def _terms(contest: Contest, one: Found) -> Html:
     """Who the expert is and what the score means."""
     expert, beta = one["expert"], [contest.beta.beta(k) for k in range(1, contest.rounds + 1)]
-    executed = "never executed (β = 1 for the demonstrations, then 0)" if not any(beta) else f"executed with β = {beta} in the rounds"
+    shares = ", ".join(f"{share:g}" for share in beta)
+    executed = f"carried out in a share β of the steps, {shares} in the rounds" if any(beta) else "never carried out, β = 0"
     if one["score"] == "success":
         score = f"Score: successes within {contest.most_steps} steps; the expert's are {_expert_score(one):.0f} %."
     else:
@@ -96,7 +97,7 @@ def _terms(contest: Contest, one: Found) -> Html:
             f"Score: mean return of whole episodes in the same scenes, 0 % what acting at random comes to ({rounded(worst, 1)}), 100 % "
             f"what the expert does ({rounded(best, 1)})."
         )
-    return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed}. {score}", note=True)
+    return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed} (1 in the demonstrations). {score}", note=True)
 
 
 def _shift(contest: Contest, one: Found) -> list[Html]:
