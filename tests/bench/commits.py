@@ -20,6 +20,7 @@ ROUNDS, FEW_ROUNDS = 9, 3
 SIZES = (10, 1000)
 PLAIN = "the same arrays: no compression, no checksums, no index, no rename"
 FILMS = "save_episode with its usual films (AV1); the pictures have been written as PNGs meanwhile"
+STREAMED = "save_episode with streaming_encoding, which is not its rule: the films have been coded meanwhile, but for their ends"
 LENGTHENED = "; its films made as long as those of 990 episodes by its own concatenation, since it copies all of a film for each episode"
 GATHERED = "gather_demonstrations_as_hdf5, which its script calls after each episode and which writes all of them anew; states and actions"
 
@@ -43,6 +44,8 @@ def _beside(stage: Stage, thing: Thing, size: int, sees: bool, episode: Episode,
     if sees:
         note = FILMS + (LENGTHENED if size > SIZES[0] else "")
         others.append(Side("LeRobot", "LeRobot, films", stage.asks("LeRobot", "commit", pictures="video", **asked), note))
+        streamed = STREAMED + (LENGTHENED if size > SIZES[0] else "")
+        others.append(Side("LeRobot", "LeRobot, films meanwhile", stage.asks("LeRobot", "commit", pictures="streaming", **asked), streamed))
         png = "save_episode, pictures embedded as PNGs" + (f"; {SIZES[0]} episodes before it" if size > SIZES[0] else "")
         others.append(Side("LeRobot", "LeRobot, PNGs", stage.asks("LeRobot", "commit", pictures="image", **asked), png))
         cannot["robosuite"] = "it keeps no pictures; they are drawn from the states afterwards"

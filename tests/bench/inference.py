@@ -41,7 +41,7 @@ def _rows_of(stage: Stage, kind: PolicyKind) -> list[Row]:
         "inference",
         f"{kind}: from an observation to an action{f', chunks of {chunk}' if chunk > 1 else ''}",
         "ms",
-        headline=kind in ("bc", "act"),
+        headline=kind == "bc",
     )
     driver = Driver(policy)
     driver.begin(0)

@@ -29,10 +29,7 @@ LEROBOT = (
     "lerobot-record's record_loop, which sleeps what is left of the period after its work; its robot is a stand-in that takes as long "
     "as our step and cameras"
 )
-ROBOSUITE = (
-    "collect_human_trajectory, which sleeps what is left of the period after its work; Lift without cameras, with which it cannot keep "
-    "20 Hz here"
-)
+ROBOSUITE = "collect_human_trajectory, which sleeps what is left of the period after its work; Lift without cameras, as its script has it"
 
 
 class Equal(RealClock):

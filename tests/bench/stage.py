@@ -12,7 +12,7 @@ import command_lines
 import numpy as np
 
 from bench.peer import Peer
-from bench.row import Row, Thing
+from bench.row import FLOOR, OTHER, Row, Thing
 from bench.turns import Side, compared
 from data.session import Session
 from learn.dataset import Frames, load_frames
@@ -31,7 +31,7 @@ class Stage:
 
     def compare(self, thing: Thing, ours: Callable[[], float], others: list[Side], rounds: int, **cannot: str) -> list[Row]:
         """In turns; of `others` and of the tools that `cannot`, those that are there."""
-        present = [side for side in others if side.tool == "floor" or side.tool in self.peers]
+        present = [side for side in others if side.tool in (FLOOR, OTHER, *self.peers)]
         return compared(thing, ours, present, rounds, {tool: why for tool, why in cannot.items() if tool in self.peers}, self.say)
 
     def asks(self, tool: str, do: str, **words: Any) -> Callable[[], float]:

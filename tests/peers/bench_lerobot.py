@@ -34,12 +34,12 @@ DOWN, BACK = np.arange(84)[:, None, None], np.arange(84)[None, :, None]
 
 
 def new(pictures: str | None) -> LeRobotDataset:
-    """An empty data set of PandaLift's shape; `pictures`: "video" (its rule), "image" or none."""
+    """An empty data set of PandaLift's shape; `pictures`: "video" (its rule), "streaming" (coded meanwhile), "image" or none."""
     vectors = {name: {"dtype": "float32", "shape": (n,), "names": [f"{name}.{i}" for i in range(n)]} for name, n in WIDTHS.items()}
-    shape = {"shape": (84, 84, 3), "names": ["height", "width", "channels"]}
-    images = {f"observation.images.{camera}": {"dtype": pictures, **shape} for camera in CAMERAS} if pictures else {}
-    threads = {"image_writer_threads": THREADS} if pictures else {}
-    return LeRobotDataset.create("bench/made", HZ, vectors | images, root=Path(tempfile.mkdtemp(dir=".")) / "set", **threads)
+    kept = {"dtype": "image" if pictures == "image" else "video", "shape": (84, 84, 3), "names": ["height", "width", "channels"]}
+    images = {f"observation.images.{camera}": kept for camera in CAMERAS} if pictures else {}
+    options = {"streaming_encoding": True} if pictures == "streaming" else {"image_writer_threads": THREADS if pictures else 0}
+    return LeRobotDataset.create("bench/made", HZ, vectors | images, root=Path(tempfile.mkdtemp(dir=".")) / "set", **options)
 
 
 def picture(t: int) -> np.ndarray:
@@ -145,7 +145,7 @@ def add(frames: int, period_s: float, episode: str) -> float:
 
 
 def commit(number: int, steps: int, pictures: str | None, episode: str) -> float:
-    """Milliseconds of save_episode for episode `number` and those after it; the pictures of an episode are written before, meanwhile.
+    """Milliseconds of save_episode for episode `number` and those after it; an episode's pictures are written, or coded, before.
 
     Without pictures all before it are saved, too. With films ten are, and the films are made as long as those of all before it, by
     LeRobot's own concatenation: what grows is the film that it copies for every episode.
@@ -155,14 +155,17 @@ def commit(number: int, steps: int, pictures: str | None, episode: str) -> float
         dataset = _open[key] = new(pictures)
         for _ in range(number - 1 if pictures is None else min(9, number - 1)):
             save(dataset, steps if pictures else 2, recorded)
-        if pictures == "video":
+        if pictures in ("video", "streaming"):
             lengthen(dataset, (number - 1) / 9)
     return 1e3 * save(_open[key], steps, recorded)
 
 
 def save(dataset: LeRobotDataset, steps: int, recorded: dict[str, np.ndarray] | None) -> float:
+    coder = dataset.writer._streaming_encoder
     for t in range(steps):
         dataset.add_frame(frame(t, recorded))
+        while coder is not None and any(queue.qsize() for queue in coder._frame_queues.values()):
+            time.sleep(0.001)  # driving leaves it the time
     if dataset.writer.image_writer is not None:
         dataset.writer.image_writer.wait_until_done()
     return bench_server.seconds_of(dataset.save_episode)
