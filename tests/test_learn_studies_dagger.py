@@ -235,4 +235,4 @@ def test_the_answer_follows_the_intervals(gaps: Sequence[Any], distance: Any, se
     assert all(word in words for word in said), words
     assert "with 300 labels, 62 % against 60 %" in words
     assert "and the expert's own, in the same new scenes, 0.90" in words
-    assert "it is 1.0 times as wrong as in the expert's states, behaviour cloning 3.0 times" in words
+    assert "in its own states DAgger is 1.0 times as wrong as in the expert's states, behaviour cloning 3.0 times" in words

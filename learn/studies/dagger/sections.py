@@ -10,7 +10,7 @@ from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
 from learn.studies.dagger.shift import STILL
-from learn.studies.dagger.verdicts import NAMES, Interval, decided, who_stands_still, rounded
+from learn.studies.dagger.verdicts import NAMES, Interval, decided, rounded, who_stands_still
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import GREY, Axes, Dot, Series, curves
 
