@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -22,7 +22,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench
 
 bench-policies: $(STAMP)
 	$(BIN)/python tests/bench_policies.py
@@ -36,6 +36,10 @@ bench-sessions: $(STAMP)
 # PEER is the Python of an environment with that tool; each script says what to install there.
 check-lerobot check-minari check-robomimic: $(STAMP)
 	$(BIN)/python tests/$(subst -,_,$@).py $(PEER) $(SESSION)
+
+# Needs stable-baselines3, which lives beside everything else: .venv/bin/python -m pip install -c constraints.txt -e ".[experts]"
+experts: $(STAMP)
+	$(BIN)/python tests/train_experts.py
 
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py

@@ -1,4 +1,4 @@
-"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, demo."""
+"""python -m learn: train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, study, demo."""
 
 import sys
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,20 @@ class Frames:
     @property
     def image_shapes(self) -> tuple[tuple[int, int, int], ...]:
         return tuple((image.shape[1], image.shape[2], image.shape[3]) for image in self.images.values())
+
+    def only(self, rows: Ints) -> "Frames":
+        """These rows, in order, as if nothing else had been shown; a run breaks where rows between two of them are left out."""
+        digest = hashlib.sha256(self.fingerprint.encode() + np.ascontiguousarray(rows, np.int64).tobytes())
+        return replace(
+            self,
+            obs=self.obs[rows],
+            target=self.target[rows],
+            episode=self.episode[rows],
+            follows=self.follows[rows] & np.append(np.diff(rows) == 1, False),
+            images={key: image[rows] for key, image in self.images.items()},
+            kinds=None if self.kinds is None else self.kinds[rows],
+            fingerprint=digest.hexdigest(),
+        )
 
     def run_ends(self) -> Ints:
         """(N,) the last row of each row's run: as far as a window may reach."""

@@ -1,7 +1,7 @@
 """Mode metrics: which of a task's behaviour modes a policy uses, how evenly, and how like the demonstrations."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,20 +42,16 @@ class ModeUse:
 
     def entropy_interval(self, seed: int = 0) -> tuple[float, float]:
         """95 % interval of `entropy`, from the percentiles of resampled successes (Efron 1979)."""
-        counts = np.array(self._of_demonstrated())
-        if counts.sum() == 0:
-            return 0.0, 1.0
-        drawn = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), BOOTSTRAPS)
-        low, high = np.percentile([fraction_of_entropy(row.tolist()) for row in drawn], [2.5, 97.5])
-        return float(low), float(high)
+        return _interval(self._of_demonstrated(), fraction_of_entropy, seed)
 
     def coverage(self, n: int = COVERAGE_AT) -> float:
         """Expected share of the modes that `n` of the successes show: Hurlbert's rarefaction (1971); of all where there are fewer."""
-        total = sum(self.counts.values())
-        n = min(n, total)
-        ways = math.comb(total, n)
-        missed = [math.comb(total - count, n) / ways if n else 1.0 for count in self._of_demonstrated()]
-        return sum(1.0 - share for share in missed) / len(missed)
+        return rarefied_share(self._of_demonstrated(), sum(self.counts.values()), n)
+
+    def coverage_interval(self, n: int = COVERAGE_AT, seed: int = 0) -> tuple[float, float]:
+        """95 % interval of `coverage`, likewise, of all successes: those in invented modes are among what is resampled."""
+        shown, total = self._of_demonstrated(), sum(self.counts.values())
+        return _interval([*shown, total - sum(shown)], lambda row: rarefied_share(row[:-1], total, n), seed)
 
     def divergence(self) -> float | None:
         """KL(policy ‖ demonstrations) in nats over modes, half a count added to each; None without demonstrations to compare."""
@@ -69,17 +65,37 @@ class ModeUse:
 
     def summary(self) -> dict[str, object]:
         """What `--json` prints of it."""
-        low, high = self.entropy_interval()
+        (low, high), (covered_low, covered_high) = self.entropy_interval(), self.coverage_interval()
         return {
             "mode_counts": dict(self.counts),
             "mode_entropy": self.entropy,
             "mode_entropy_low": low,
             "mode_entropy_high": high,
             f"mode_coverage_at_{COVERAGE_AT}": self.coverage(),
+            f"mode_coverage_at_{COVERAGE_AT}_low": covered_low,
+            f"mode_coverage_at_{COVERAGE_AT}_high": covered_high,
             "mode_divergence": self.divergence(),
             "mode_invented": self.invented,
             "modes_demonstrated": {mode: count for mode, count in self.shown.items() if count},
         }
+
+
+def _interval(counts: Sequence[int], measure: Callable[[list[int]], float], seed: int) -> tuple[float, float]:
+    """95 % interval of what is measured of counts, from the percentiles of resampled ones (Efron 1979); (0, 1) of nothing."""
+    each = np.array(counts)
+    if each.sum() == 0:
+        return 0.0, 1.0
+    drawn = np.random.default_rng(seed).multinomial(each.sum(), each / each.sum(), BOOTSTRAPS)
+    low, high = np.percentile([measure(row.tolist()) for row in drawn], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def rarefied_share(counts: Sequence[int], total: int, n: int) -> float:
+    """Expected share of the counted kinds that are among `n` of `total`, of which `counts` are of these kinds (Hurlbert 1971)."""
+    n = min(n, total)
+    ways = math.comb(total, n)
+    missed = [math.comb(total - count, n) / ways if n else 1.0 for count in counts]
+    return sum(1.0 - share for share in missed) / len(missed)
 
 
 def fraction_of_entropy(counts: Sequence[int]) -> float:

@@ -178,16 +178,22 @@ def train(session: Session, config: TrainConfig, out: Path, progress: OnReport |
     On Ctrl-C the weights so far are kept and `interrupted` is set; `resume` goes on from there, exactly.
     """
     _check_device(config.device)
+    frames = load_frames(
+        session,
+        config.obs_keys or None,
+        include_failures=config.include_failures,
+        sees=config.recipe().sees,
+        scratch=out,
+        weighting=config.weights,
+    )
+    return train_on(frames, config, out, progress, resume=resume)
+
+
+def train_on(frames: Frames, config: TrainConfig, out: Path, progress: OnReport | None = None, *, resume: bool = False) -> TrainResult:
+    """`train` on frames that are read already; what `config` says about reading is not asked."""
+    _check_device(config.device)
     with ExitStack() as held:
         crew = held.enter_context(team(config.device))
-        frames = load_frames(
-            session,
-            config.obs_keys or None,
-            include_failures=config.include_failures,
-            sees=config.recipe().sees,
-            scratch=out,
-            weighting=config.weights,
-        )
         check_learnable(frames, config.valid_fraction)
         training = _Training(frames, config, out, crew, progress)
         training.check_agreement()

@@ -7,8 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +15,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench import inference, loading, training
+from bench.row import FLOOR
+from bench.turns import Side, compared, seconds_of
 from marks import Mark, show
 
 from data.cli import run_command
@@ -24,26 +25,11 @@ from data.session import Session
 from learn.checkpoint import load_policy
 from learn.commands import COMMANDS as LEARN
 from learn.dataset import load_frames
-from learn.distributed import Team
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
-from learn.policies import Policy, PolicyConfig, build_policy
-from learn.train import TrainConfig, _Training
-from learn.windows import Windows
+from learn.policies.config import PolicyKind
 from teleop.commands import COMMANDS as TELEOP
 
-ROUNDS, STEPS, CHUNKS, BATCHES, TRAININGS = 7, 300, 200, 100, 5
-WIDE = {"obs_keys": ("a", "b", "c", "object"), "obs_dims": (3, 4, 2, 18), "action_dim": 7}
-
-
-def medians_s(*calls: Callable[[], object]) -> list[float]:
-    """Median seconds of each, taken in turns."""
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(ROUNDS):
-        for call, kept in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            kept.append(time.perf_counter() - start)
-    return [float(np.median(each)) for each in times]
+ROUNDS, STEPS, TRAININGS = 7, 300, 5
 
 
 def record(folder: Path, episodes: int, *words: str) -> Session:
@@ -54,30 +40,9 @@ def record(folder: Path, episodes: int, *words: str) -> Session:
 
 def training_ratio(session: Session, folder: Path) -> float:
     """Our training step, with batches gathered by index and an average of the weights, over plain torch on ready batches."""
-    config = TrainConfig(steps=10 * ROUNDS * STEPS, valid_fraction=0.0)
-    frames = load_frames(session)
-    fit = _Training(frames, config, folder, Team(), None).fit
-    policy: Policy = fit.policy
-    sizes = (policy.encoder.width, *policy.config.hidden, policy.config.action_dim)
-    layers = [layer for a, b in pairwise(sizes) for layer in (torch.nn.Linear(a, b), torch.nn.ReLU())]
-    network = torch.nn.Sequential(*layers[:-1], torch.nn.Tanh())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
-    ready = [fit._minibatch() for _ in range(STEPS)]
-    pairs = [(policy.encoder(b.seen)[0], policy.action_range.to_unit(b.target)[0, :, 0]) for b in ready]
-
-    def plain() -> None:
-        for x, y in pairs:
-            loss = torch.nn.functional.mse_loss(network(x), y)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-
-    def ours() -> None:
-        for _ in range(STEPS):
-            fit.advance()
-
-    a, b = medians_s(ours, plain)
-    return a / b
+    pair = training.pair(session, folder, STEPS)
+    rows = compared(training.THING, lambda: seconds_of(pair.ours), [Side(FLOOR, "plain torch", lambda: seconds_of(pair.plain))], ROUNDS)
+    return float(np.median(rows[0].ours) / np.median(rows[0].theirs))
 
 
 def usual_training_ratio(session: Session, folder: Path) -> float:
@@ -88,17 +53,7 @@ def usual_training_ratio(session: Session, folder: Path) -> float:
 def windows_a_second(session: Session) -> float:
     """Windows of two cameras, state and a chunk of actions, in minibatches of 64."""
     frames = load_frames(session, sees=True)
-    config = PolicyConfig(
-        frames.obs_keys, frames.obs_dims, 7, kind="visual", chunk=8, image_keys=tuple(frames.images), image_shapes=frames.image_shapes
-    )
-    windows, draw = Windows(frames, config, "cpu"), torch.Generator().manual_seed(0)
-
-    def gather() -> None:
-        for _ in range(BATCHES):
-            windows.batch(torch.randint(len(frames), (1, 64), generator=draw))
-
-    (seconds,) = medians_s(gather)
-    return 64 * BATCHES / seconds
+    return float(np.median([loading.windows_a_second(frames, "visual", 8, ready=False) for _ in range(ROUNDS + 1)][1:]))
 
 
 def peak_over_raw(session: Path) -> float:
@@ -120,18 +75,9 @@ def high_water_kb() -> int:
     return int(line.split()[1])
 
 
-def chunk_ms(kind: str, chunk: int) -> float:
+def chunk_ms(kind: PolicyKind) -> float:
     """Median milliseconds for one chunk, on one core."""
-    hidden = (256, 256) if kind == "moe" else (128, 128, 128)
-    policy = build_policy(PolicyConfig(**WIDE, kind=kind, chunk=chunk, execute=1, hidden=hidden)).eval()
-    rng = np.random.default_rng(0)
-    obs = {key: rng.normal(size=width).astype(np.float32) for key, width in zip(WIDE["obs_keys"], WIDE["obs_dims"], strict=True)}
-    times = []
-    for _ in range(CHUNKS):
-        start = time.perf_counter()
-        policy.act(obs)
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
+    return inference.median_ms(inference.untrained(kind).act)
 
 
 def held_out_success(folder: Path) -> float:
@@ -159,8 +105,8 @@ def main() -> int:
             Mark("bc training step over plain torch on ready batches", usual_training_ratio(plain, folder / "a"), 1.25),
             Mark("windows with two pictures a second", windows_a_second(seeing), 10_000, at_least=True),
             Mark("peak memory of loading over the pictures' bytes", peak_over_raw(seeing.path), 1.3),
-            Mark("moe, ms a chunk on one core", chunk_ms("moe", 8), 1.0),
-            Mark("flow, ms a chunk on one core", chunk_ms("flow", 8), 20.0),
+            Mark("moe, ms a chunk on one core", chunk_ms("moe"), 1.0),
+            Mark("flow, ms a chunk on one core", chunk_ms("flow"), 20.0),
             Mark("seconds from 50 demonstrations to 95 % on PandaLift", seconds_to_95(plain, folder / "b"), 180.0),
             Mark("its success in 100 held-out episodes", held_out_success(folder / "b"), 0.95, at_least=True),
         ]

@@ -29,6 +29,9 @@ from virtual_gamepad import VirtualGamepad
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.driving import driven
+from bench.turns import seconds_of
+
 from data.session import Session
 from learn.background import Job, LearnerProcess
 from learn.train import TrainConfig
@@ -213,22 +216,8 @@ def at_rest(pushed_s: list[float], times_s: np.ndarray, middles: np.ndarray) -> 
 
 def tick_ms(cameras: tuple[str, ...]) -> float:
     """The median tick of the loop without a window: poll, step, draw the cameras, record."""
-    start_pygame(display=False)
-    pad = VirtualGamepad()
-    config = CockpitConfig(env_kwargs={"cameras": list(cameras)} if cameras else {}, device="gamepad", headless=True, max_seconds=600.0)
-    with TemporaryDirectory() as name, open_cockpit(config) as cockpit:
-        loop = cockpit.loop(Session.create(name), LoopConfig(hold_ticks=0))
-        pad.press(Button.START)
-        loop.tick()
-        times = []
-        for k in range(300):
-            pad.move(Axis.LEFT_X, 0.5 * np.sin(k / 10))
-            start_s = time.perf_counter()
-            loop.tick()
-            times.append(time.perf_counter() - start_s)
-        loop.recorder.close()
-    pad.unplug()
-    return 1e3 * float(np.median(times))
+    with TemporaryDirectory() as name, driven(Path(name), cameras) as ticks:
+        return 1e3 * float(np.median([seconds_of(lambda: ticks(1)) for _ in range(300)]))
 
 
 @contextmanager

@@ -7,16 +7,17 @@ import argparse
 import contextlib
 import io
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
+from bench.commits import filled
+from bench.driving import recording, steps_of
 from marks import Mark, show
 from rich.progress import track
 from test_data_support import made_episode, tick
@@ -27,8 +28,6 @@ from data.schema import Outcome
 from data.session import Session
 from data.takes import End
 from teleop.commands import COMMANDS
-from teleop.envs import make_plant
-from teleop.recorder import Recorder
 from teleop.scribe import InlineScribe, ScribeProcess
 
 PAIRS = 40
@@ -48,15 +47,8 @@ def recorded(folder: Path) -> Episode:
     return Session.open(folder).read(0)
 
 
-def filled(folder: Path, episode: Episode, count: int) -> Session:
-    """A session of so many copies of an episode."""
-    session = Session.create(folder)
-    session.append(episode)
-    source = session.episode_path(0)
-    for number in track(range(1, count), f"{count} episodes", transient=True):
-        shutil.copyfile(source, session.episode_path(number))
-    session.tidy()
-    return session
+def watched(numbers: range) -> Iterable[int]:
+    return track(numbers, f"{len(numbers)} episodes", transient=True)
 
 
 def commit_marks(folder: Path, episode: Episode) -> list[Mark]:
@@ -65,7 +57,7 @@ def commit_marks(folder: Path, episode: Episode) -> list[Mark]:
     low_dim = Episode(episode.meta, episode.steps, {k: v for k, v in episode.obs.items() if v.ndim < 4}, {})
     final = {k: v for k, v in episode.final_obs.items() if v.ndim < 3}
     one = Episode(episode.meta, episode.steps, low_dim.obs, final)
-    sessions = {size: filled(folder / str(size), one, size) for size in times}
+    sessions = {size: filled(folder / str(size), one, size, watched) for size in times}
     for _ in range(PAIRS):
         for size, session in sessions.items():
             number = session.next_number()
@@ -92,7 +84,7 @@ print(opened_s - began_s, time.perf_counter() - began_s, len(session.catalog().r
 
 def opening_marks(folder: Path) -> list[Mark]:
     """A session of 10,000 in a fresh process: opened to read, and claimed, counted and made ready to record into."""
-    session = filled(folder / "many", made_episode(*(tick(t) for t in range(20))), MANY)
+    session = filled(folder / "many", made_episode(*(tick(t) for t in range(20))), MANY, watched)
     seconds = []
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", OPEN, str(session.path)], capture_output=True, text=True, check=True)
@@ -139,28 +131,21 @@ def memory_mb(pid: int) -> float:
 
 def memory_marks(folder: Path, episode: Episode, episodes: int, kind: Callable[[Session], InlineScribe | ScribeProcess]) -> list[Mark]:
     """Record so many episodes with two cameras; how much larger the processes are at the end than after a fifth of them."""
-    session = Session.create(folder / kind.__name__)
-    env, arm = make_plant("PandaLift-v0", {})
-    env.reset(seed=0)
-    scribe = kind(session)
-    facts = {"env_id": "PandaLift-v0", "env_kwargs": {}, "operator": "bench", "clock": "simulated", "settings": {}}
-    recorder = Recorder(session, arm, facts, scribe)
-    steps = [tick(t, obs={key: column[t] for key, column in episode.obs.items()}) for t in range(len(episode))]
-    pids = [os.getpid()] + ([scribe._process.pid or 0] if isinstance(scribe, ScribeProcess) else [])
     sizes: list[list[float]] = []
-    for k in track(range(episodes), f"recording {episodes} episodes ({kind.__name__})", transient=True):
-        recorder.begin(seed=k)
-        for step in steps:
-            recorder.add(step)
-        recorder.finish(Outcome.SUCCESS, "", End(episode.final_obs, steps[-1].sim_state))
-        while isinstance(scribe, ScribeProcess) and len(scribe._desk.waiting) + scribe._outbox.qsize() > 2 * len(steps):
-            time.sleep(0.001)  # faster than real time, but no faster than the disk
-        if (k + 1) % max(1, episodes // ROUNDS) == 0:
-            while isinstance(scribe, ScribeProcess) and (scribe._desk.waiting or scribe._outbox.qsize()):
-                time.sleep(0.01)
-            sizes.append([memory_mb(pid) for pid in pids])
-    recorder.close()
-    env.close()
+    with recording(folder / kind.__name__, kind) as recorder:
+        scribe, session, steps = recorder.scribe, recorder.session, steps_of(episode)
+        pids = [os.getpid()] + ([scribe._process.pid or 0] if isinstance(scribe, ScribeProcess) else [])
+        for k in track(range(episodes), f"recording {episodes} episodes ({kind.__name__})", transient=True):
+            recorder.begin(seed=k)
+            for step in steps:
+                recorder.add(step)
+            recorder.finish(Outcome.SUCCESS, "", End(episode.final_obs, steps[-1].sim_state))
+            while isinstance(scribe, ScribeProcess) and len(scribe._desk.waiting) + scribe._outbox.qsize() > 2 * len(steps):
+                time.sleep(0.001)  # faster than real time, but no faster than the disk
+            if (k + 1) % max(1, episodes // ROUNDS) == 0:
+                while isinstance(scribe, ScribeProcess) and (scribe._desk.waiting or scribe._outbox.qsize()):
+                    time.sleep(0.01)
+                sizes.append([memory_mb(pid) for pid in pids])
     assert len(session.catalog().rows) == episodes
     print(f"{kind.__name__}: " + "; ".join(" ".join(f"{size:.0f}" for size in column) for column in zip(*sizes, strict=True)) + " MB")
     first, last = (np.median(np.array(part), axis=0) for part in (sizes[1:4], sizes[-3:]))  # after what is allocated once

@@ -1,5 +1,7 @@
 """make policies: what each policy reaches on each task, from 100 scripted demonstrations each, over several seeds.
 
+Detour, with its several ways to the end, is a study of its own: `python -m learn study modes`.
+
 Every training and evaluation is one job with a file of its own under the output folder, so the study resumes where it
 stopped and jobs run side by side. The table stands in docs/policies.md. Hours on two cores, all of it.
 """
@@ -20,20 +22,16 @@ import tyro
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from averaging import sideways_of_demonstrations, sideways_of_policy  # noqa: E402
-
 from data.files import replace_file  # noqa: E402
 from data.intervals import wilson  # noqa: E402
-from data.session import Session  # noqa: E402
 from learn.checkpoint import load_policy  # noqa: E402
 from learn.threads import torch_threads  # noqa: E402
 
 DEMONSTRATIONS, EPISODES = 100, 100
 STATE_TASKS = ("Lift", "PickPlace", "Stack", "PegInsert")
-DETOUR_MODES = ("left", "right", "left-right", "right-left")
 SEEING_TASKS = ("Lift", "PickPlace")
 DISTILLED = "moe from flow"
-DISTILLED_TASKS = ("Detour", "PegInsert")
+DISTILLED_TASK = "PegInsert"
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Study:
             distilled = list(pool.map(self._do, self._distilled()))
         results = [result for result in done if result]
         taught = [{**r, "acting_ms": self._acting_ms(r)} for r in distilled if r]
-        tables = {"policies": table_of(results), "modes": self._modes_table(results), "distilled": _distilled_table(taught)}
+        tables = {"policies": table_of(results), "distilled": _distilled_table(taught)}
         for name, lines in tables.items():
             table = "\n".join(lines)
             print(table)
@@ -88,7 +86,6 @@ class Study:
 
     def _jobs(self) -> Iterator[Job]:
         for seed in self.seeds:
-            yield from (Job("Detour", policy, seed) for policy in ("moe", "flow", "bc"))
             yield from (Job(task, self.policies[0], seed) for task in STATE_TASKS)
         for policy in (*self.policies[1:], *self.baselines):
             yield from (Job(task, policy, seed) for task in STATE_TASKS for seed in self.seeds)
@@ -97,7 +94,7 @@ class Study:
     def _distilled(self) -> Iterator[Job]:
         """After the flows, what they teach, beside them and what a mixture learns without."""
         for policy in ("flow", "moe", DISTILLED) if "flow" in self.policies else ():
-            yield from (Job(task, policy, seed) for task in DISTILLED_TASKS for seed in self.seeds)
+            yield from (Job(DISTILLED_TASK, policy, seed) for seed in self.seeds)
 
     def _acting_ms(self, result: Mapping[str, Any]) -> float:
         """Median time to a chunk, on one core, all policies in this one run."""
@@ -111,36 +108,15 @@ class Study:
                 times.append(time.perf_counter() - began_s)
         return 1e3 * float(np.median(times[10:]))
 
-    def _modes_table(self, results: Sequence[dict]) -> Iterator[str]:
-        """What each policy makes of Detour's four modes: all of them, or their average."""
-        shown = sideways_of_demonstrations(Session.open(self.out / "sessions" / "Detour"))
-        yield "| policy | entropy | coverage@10 | KL | in modes nobody showed | sideways from the middle |"
-        yield "| --- | --- | --- | --- | --- | --- |"
-        yield f"| demonstrations | 1.00 | | | | {shown:.2f} |"
-        for (_, policy), runs in _grouped([r for r in results if r["task"] == "Detour"]):
-            models = [self.out / "models" / Job("Detour", policy, r["seed"]).name for r in runs]
-            facts = [
-                _entropies(runs),
-                ", ".join(f"{r['mode_coverage_at_10']:.2f}" for r in runs),
-                ", ".join(f"{r['mode_divergence']:.2f}" for r in runs),
-                ", ".join(f"{100 * r['mode_invented']:.0f} %" for r in runs),
-                ", ".join(f"{sideways_of_policy(load_policy(model).policy):.2f}" for model in models),
-            ]
-            yield f"| `{policy}` | {' | '.join(facts)} |"
-
     def record(self, name: str, task: str) -> None:
-        """100 episodes, or as many as are missing; of Detour as many of each of four modes."""
+        """100 episodes, or as many as are missing."""
         session = self.out / "sessions" / name
         words = ["teleop", "record", "--env", f"Panda{task}-v0", "--session", str(session), "--device", "scripted", "--headless"]
         if name.endswith("-seen"):
             words += ["--cameras", "front", "wrist"]
-        parts = DETOUR_MODES if task == "Detour" else ("",)
-        share = DEMONSTRATIONS // len(parts)
-        have = len(list((session / "episodes").glob("*.hdf5")))
-        for k, mode in enumerate(parts):
-            missing = min(share, (k + 1) * share - have)
-            if missing > 0:
-                _call([*words, "--episodes", str(missing), *(["--mode", mode] if mode else [])])
+        missing = DEMONSTRATIONS - len(list((session / "episodes").glob("*.hdf5")))
+        if missing > 0:
+            _call([*words, "--episodes", str(missing)])
 
     def _do(self, job: Job) -> dict[str, object] | None:
         words = ["--teacher", str(self.out / "models" / f"{job.task}-flow-{job.seed}")] if job.policy == DISTILLED else []
@@ -187,12 +163,12 @@ def _call(words: Sequence[str]) -> str | None:
 
 
 def _distilled_table(results: Sequence[dict]) -> Iterator[str]:
-    yield "| task | policy | success, each seed | modes (entropy) | a chunk takes |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| task | policy | success, each seed | a chunk takes |"
+    yield "| --- | --- | --- | --- |"
     for (task, policy), runs in _grouped(results):
         each = ", ".join(f"{100 * r['success_rate']:.0f}" for r in runs)
         fastest = f"{min(r['acting_ms'] for r in runs):.2f} ms"
-        yield f"| {task} | {'`moe --teacher flow`' if policy == DISTILLED else f'`{policy}`'} | {each} | {_entropies(runs)} | {fastest} |"
+        yield f"| {task} | {'`moe --teacher flow`' if policy == DISTILLED else f'`{policy}`'} | {each} | {fastest} |"
 
 
 def _grouped(results: Sequence[dict]) -> Iterator[tuple[tuple[str, str], list[dict]]]:
@@ -201,21 +177,17 @@ def _grouped(results: Sequence[dict]) -> Iterator[tuple[tuple[str, str], list[di
         yield (task, policy), sorted((r for r in results if (r["task"], r["policy"]) == (task, policy)), key=lambda r: r["seed"])
 
 
-def _entropies(runs: Sequence[dict]) -> str:
-    return ", ".join(f"{r['mode_entropy']:.2f}" for r in runs if "mode_entropy" in r)
-
-
 def table_of(results: Sequence[dict]) -> Iterator[str]:
     """A line for each task and policy, over all its seeds."""
-    yield "| task | policy | success, each seed | in all | 95 % interval | modes (entropy) | training |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    yield "| task | policy | success, each seed | in all | 95 % interval | training |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for (task, policy), runs in _grouped(results):
         total, successes = sum(r["episodes"] for r in runs), round(sum(r["success_rate"] * r["episodes"] for r in runs))
         low, high = wilson(successes, total)
         minutes = sum(r["training_seconds"] for r in runs) / len(runs) / 60
         each = ", ".join(f"{100 * r['success_rate']:.0f}" for r in runs)
         rate = f"{100 * successes / total:.1f} % of {total} | {100 * low:.0f} … {100 * high:.0f} %"
-        yield f"| {task} | `{policy}` | {each} | {rate} | {_entropies(runs)} | {minutes:.1f} min |"
+        yield f"| {task} | `{policy}` | {each} | {rate} | {minutes:.1f} min |"
 
 
 if __name__ == "__main__":

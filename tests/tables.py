@@ -1,6 +1,6 @@
 """Write the README's generated tables between their markers: python tests/tables.py.
 
-The table of results is taken from the last `make demo`, where there is one.
+The table of results is taken from the last `make demo`, where there is one; that of ratios from the last `make bench`.
 """
 
 import json
@@ -10,13 +10,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from bench.table import readme_table as bench_table
+
 from data.schema import field_table
 from learn.gates import gate_table
 from teleop.bindings import control_table
 
 README = Path(__file__).parent.parent / "README.md"
 DEMO = README.parent / "demo-output" / "summary.json"
-TABLES = {"controls": control_table, "fields": field_table, "gates": gate_table}
+TABLES = {"controls": control_table, "fields": field_table, "gates": gate_table, "bench": bench_table}
 
 
 def demo_table() -> str:

@@ -65,7 +65,7 @@ BAD = {
     "unknown subcommand of data": ("data fly", "inspect"),
     "unknown subcommand of learn": (
         "learn fly",
-        "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, demo",
+        "train, evaluate, compare, calibrate, dagger, pretrain, label, propagate, worth, export, study, demo",
     ),
     "unknown option": (RECORD + " --wat", "Unrecognized options: --wat"),
     "unknown device": ("teleop record --device mouse --session {new}", "'auto', 'gamepad', 'raw-gamepad', 'keyboard', 'scripted'"),

@@ -78,6 +78,15 @@ def test_the_fingerprint_follows_the_data(tmp_path: Path) -> None:
     assert load_frames(same).fingerprint != load_frames(same, ("a",)).fingerprint
 
 
+def test_some_rows_are_as_if_nothing_else_had_been_shown(tmp_path: Path) -> None:
+    frames = load_frames(session_of(tmp_path, *(episode([step(OBS, [0.1 * k]) for k in range(4)]) for _ in range(2))))
+    some = frames.only(np.array([0, 1, 3, 4, 6]))
+    np.testing.assert_allclose(some.target.ravel(), [0.0, 0.1, 0.3, 0.0, 0.2], rtol=1e-6)
+    assert some.episode.tolist() == [0, 0, 0, 1, 1]
+    assert some.follows.tolist() == [True, False, False, False, False]
+    assert len({frames.fingerprint, some.fingerprint, frames.only(np.array([0])).fingerprint}) == 3
+
+
 def test_the_env_is_remembered_with_its_options(tmp_path: Path) -> None:
     frames = load_frames(session_of(tmp_path, episode([step(OBS, [0.1])], reward="dense")))
     assert (frames.env_id, frames.env_kwargs) == ("Toy-v0", {"reward": "dense"})

@@ -48,6 +48,32 @@ def test_coverage_is_the_expected_share_of_modes_among_n_successes() -> None:
     assert use(9, 0, 0).coverage() == 0.5
 
 
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((0, 0, 0), 0.0, 1.0),  # nothing is known
+        ((40, 0, 0), 0.5, 0.5),  # one way of two, surely
+        ((0, 0, 40), 0.0, 0.0),  # none that was shown
+        ((20, 20, 0), 0.98, 1.0),
+    ],
+)
+def test_coverage_has_an_interval(counts: tuple[int, int, int], low: float, high: float) -> None:
+    found = use(*counts).coverage_interval()
+    assert found[0] <= use(*counts).coverage() <= found[1] or sum(counts) == 0
+    assert found == pytest.approx((low, high), abs=0.02)
+
+
+def test_the_interval_of_coverage_holds_the_truth_about_as_often_as_it_says() -> None:
+    """Of samples of 60 from shares 0.85, 0.08 and, in a way nobody showed, 0.07: ten of them show 1 − 0.15¹⁰ and 1 − 0.92¹⁰."""
+    rng = np.random.default_rng(0)
+    truth = ((1 - 0.15**10) + (1 - 0.92**10)) / 2
+    held = 0
+    for k in range(200):
+        low, high = use(*(int(n) for n in rng.multinomial(60, [0.85, 0.08, 0.07]))).coverage_interval(seed=k)
+        held += low <= truth <= high
+    assert 0.85 <= held / 200 <= 1.0
+
+
 def test_divergence_is_small_for_what_was_shown_and_large_for_another_mixture() -> None:
     like, unlike = use(26, 24, 0).divergence(), use(0, 10, 40).divergence()
     assert like is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bench.table import readme_table as bench_table
 from command_lines import SUBCOMMANDS, commands_of
 
 from data.cli import _parse
@@ -19,10 +20,16 @@ SHELL_LINES = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*
 COMMAND_LINES = [line for line in SHELL_LINES if line.startswith("python -m ")] + re.findall(r"`(python -m [^`]+)`", README)
 
 
-@pytest.mark.parametrize(("name", "table"), [("fields", field_table), ("controls", control_table), ("gates", gate_table)])
+@pytest.mark.parametrize(
+    ("name", "table"), [("fields", field_table), ("controls", control_table), ("gates", gate_table), ("bench", bench_table)]
+)
 def test_a_generated_table_is_up_to_date(name: str, table: Callable[[], str]) -> None:
     (written,) = re.findall(rf"<!-- {name}:begin -->\n(.*?)\n<!-- {name}:end -->", README, re.DOTALL)
     assert written == table(), "run: make tables"
+
+
+def test_the_ratios_are_fifteen_lines_at_most() -> None:
+    assert len(bench_table().splitlines()) + 2 <= 15
 
 
 def test_the_readme_has_command_lines_to_check() -> None:

@@ -1,15 +1,14 @@
 """The report's page: one self-contained HTML document that asks nothing of the network."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 
 import data
 from data.effort import NO_ROUND, Ledger
 from data.quality import Quality
 from data.report.coverage import Coverage
+from data.report.document import document
+from data.report.document import film as document_film
 from data.report.figures import plots
 from data.report.flags import Flagged
 from data.report.markup import Html, join, tag
@@ -63,17 +62,6 @@ class Findings:
 
 def page(findings: Findings) -> str:
     """The whole document."""
-    style, script = (resources.files("data.report").joinpath(name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; script-src 'sha256-{digest}'"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{findings.name} · session report"),
-        tag("style", Html(style)),
-    )
     main = tag(
         "main",
         _flagged(findings),
@@ -86,8 +74,7 @@ def page(findings: Findings) -> str:
         _section("episodes", "All episodes", tag("p", "A click on a column's name sorts by it.", class_="note"), _all_episodes(findings)),
         _section("methods", "What the measures are", _methods()),
     )
-    body = tag("body", _header(findings), main, _footer(findings), tag("script", Html(script)))
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    return document(f"{findings.name} · session report", _header(findings), main, _footer(findings), interactive=True)
 
 
 def _section(name: str, title: str, *children: str) -> Html:
@@ -151,19 +138,8 @@ def _film_card(number: int, quality: Quality | None, flagged: Flagged | None, fi
     lines = [tag("div", *head, class_="head"), tag("div", facts, class_="facts")]
     lines += [tag("ul", *reasons)] if reasons else []
     text = tag("div", *lines, class_="text")
-    return tag("article", _video(film, number) if film else "", text, class_="card film" if film else "card film bare", id=f"film{number}")
-
-
-def _video(film: Film, number: int) -> Html:
-    """Plays without script; with it the controls wait for a click, so that the poster can be seen."""
-    poster = _data_uri("image/jpeg", film.poster) if film.poster else None
-    source, label = _data_uri("video/mp4", film.video), f"film of episode {number}"
-    video = tag("video", src=source, poster=poster, controls=True, preload="none", playsinline=True, aria_label=label)
-    return tag("div", video, class_="reel")
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    reel = document_film(film.video, film.poster, f"film of episode {number}") if film else ""
+    return tag("article", reel, text, class_="card film" if film else "card film bare", id=f"film{number}")
 
 
 def _groups(summary: Summary) -> Html:

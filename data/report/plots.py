@@ -40,7 +40,7 @@ class Frame:
         """Grid lines, numbers and names of both axes; `counts`: only whole numbers stand at the y axis."""
         across, up = (
             ticks(*self.x_range, 7) if x_ticks is None else x_ticks,
-            [v for v in ticks(*self.y_range, 5) if not counts or v == int(v)],
+            [v for v in ticks(min(self.y_range), max(self.y_range), 5) if not counts or v == int(v)],
         )
         x0, x1, y0, y1 = self.left, self.width - self.right, self.height - self.bottom, self.top
         middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
@@ -160,7 +160,7 @@ def heat_map(
     everything = np.concatenate([marks, np.reshape([*circles, *crosses], (-1, 2))])
     low, high = everything.min(axis=0) - 0.02, everything.max(axis=0) + 0.02
     x_range = (high[0], low[0]) if turned else (low[0], high[0])
-    frame = _square_frame(x_range, (low[1], high[1]))
+    frame = square_frame(x_range, (low[1], high[1]))
     grain = _grain(len(cells))
     parts = [_shades(_coarser(cells, grain), grain * CELL_M, frame)]
     parts += [tag("circle", cx=frame.x(u), cy=frame.y(v), r=2.4, class_="start") for u, v in circles]
@@ -169,16 +169,16 @@ def heat_map(
     return frame.svg(name, frame.axes(f"{names[0]} (m)", f"{names[1]} (m)", x_ticks=across), *parts)
 
 
-def _square_frame(x_range: Point, y_range: Point) -> Frame:
-    """A metre is as long across as up; at most about as high as wide."""
-    wide, high = abs(x_range[1] - x_range[0]), y_range[1] - y_range[0]
+def square_frame(x_range: Point, y_range: Point) -> Frame:
+    """A metre is as long across as up; at most about as high as wide. A range that falls turns its axis round."""
+    wide, high = abs(x_range[1] - x_range[0]), abs(y_range[1] - y_range[0])
     inside = 420.0 - 44.0 - 10.0
     height = inside * high / wide
     if height > 300.0:
         extra = (inside / 300.0 * high - wide) / 2 * (1 if x_range[1] > x_range[0] else -1)
         x_range, height = (x_range[0] - extra, x_range[1] + extra), 300.0
     if height < 120.0:
-        extra = (120.0 / inside * wide - high) / 2
+        extra = (120.0 / inside * wide - high) / 2 * (1 if y_range[1] > y_range[0] else -1)
         y_range, height = (y_range[0] - extra, y_range[1] + extra), 120.0
     return Frame(x_range, y_range, height=height + 52.0)
 

@@ -9,6 +9,7 @@ from learn.commands.evaluate import Compare, Evaluate
 from learn.commands.export import Export
 from learn.commands.inverse import Label, Pretrain, TrainInverse
 from learn.commands.propagate import Propagate
+from learn.commands.study import StudyCommand
 from learn.commands.train import Train
 from learn.commands.worth import Worth
 
@@ -22,13 +23,14 @@ __all__ = [
     "Label",
     "Pretrain",
     "Propagate",
+    "StudyCommand",
     "Train",
     "TrainInverse",
     "Worth",
     "commands_for",
 ]
 
-# `python -m learn NAME`; a new command (study) is one more line here.
+# `python -m learn NAME`; a new command is one more line here.
 COMMANDS: dict[str, type] = {
     "train": Train,
     "evaluate": Evaluate,
@@ -40,6 +42,7 @@ COMMANDS: dict[str, type] = {
     "propagate": Propagate,
     "worth": Worth,
     "export": Export,
+    "study": StudyCommand,
 }
 
 

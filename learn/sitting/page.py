@@ -1,7 +1,6 @@
 """The page of a sitting: what it came to and how many minutes of a person that took. One self-contained HTML document."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import data
 from data.effort import NO_ROUND, Effort
 from data.errors import UserError
 from data.files import replace_file
+from data.report.document import document
 from data.report.markup import Html, join, tag
 from data.report.plots import Frame
 from data.report.tables import effort_table
@@ -35,16 +35,6 @@ def write_page(session: Session, log: SittingLog, efforts: Mapping[int, Effort],
 
 def page(session: Session, log: SittingLog, efforts: Mapping[int, Effort]) -> str:
     """The whole document, about a sitting in which at least one policy was learned."""
-    style = resources.files("data.report").joinpath("style.css").read_text(encoding="utf-8")
-    security = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=security),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{log.env} in one sitting"),
-        tag("style", Html(style)),
-    )
     rounds = {"you alone" if number == NO_ROUND else f"beside policy {number - 1}": e for number, e in efforts.items()}
     effort = sum(efforts.values(), Effort())
     main = tag(
@@ -55,10 +45,8 @@ def page(session: Session, log: SittingLog, efforts: Mapping[int, Effort]) -> st
         tag("section", tag("h2", "What it cost"), effort_table("", rounds)),
         tag("section", tag("h2", "How this was measured"), *(tag("p", text, class_="muted") for text in METHODS)),
     )
-    body = tag(
-        "body", _header(session, log, effort), main, tag("footer", f"Written by gamepad-dagger {data.__version__}, python -m learn dagger.")
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    footer = tag("footer", f"Written by gamepad-dagger {data.__version__}, python -m learn dagger.")
+    return document(f"{log.env} in one sitting", _header(session, log, effort), main, footer)
 
 
 METHODS = (

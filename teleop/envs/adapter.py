@@ -56,6 +56,8 @@ class Guest(gymnasium.Env[Obs, NDArray[np.float32]], Plant):
         self._eyes: Eyes | None = None
         self._views = self._make_views(tuple(cameras), image_size)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (int(self.facts["width"]),), np.float32)
+        self.latest: Obs = {}
+        """what the last reset, step or restore has observed; for a device that sees what a policy would"""
         self.observation_space = self._observation_space(self._simulator.reset(0))
 
     def _observation_space(self, example: Mapping[str, NDArray[Any]]) -> Any:
@@ -190,7 +192,8 @@ class Guest(gymnasium.Env[Obs, NDArray[np.float32]], Plant):
         return views
 
     def _with_views(self, obs: Obs) -> Obs:
-        return obs | {f"{v.name}_image": self.draw(v.name, v.width, v.height) for v in self._views}
+        self.latest = obs | {f"{v.name}_image": self.draw(v.name, v.width, v.height) for v in self._views}
+        return self.latest
 
 
 def fitted(image: Image, width: int, height: int) -> Image:

@@ -30,9 +30,15 @@ from teleop.scribe import InlineScribe, ScribeProcess
 
 VICTIMS = ("inline", "loop", "writer", "both")
 LONGEST_S = {"inline": 0.5, "loop": 1.6, "writer": 1.6, "both": 1.6}  # a writer's process needs most of a second to begin
-STEPS = 25  # an episode's; the last is followed by its commit
-PERIOD_S = 0.004
 END_S = 30.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the killed one drives: at least so many steps an episode, one every `period_s` where a writer's process is beside it."""
+
+    steps: int = 25
+    period_s: float = 0.004
 
 
 @dataclass
@@ -60,7 +66,7 @@ class Tally:
         }
 
 
-def drive(report: int, folder: Path, arm: ArmEnv, victim: str, seed: int) -> None:
+def drive(report: int, folder: Path, arm: ArmEnv, victim: str, seed: int, pace: Pace) -> None:
     """The child: record without end, and tell the pipe `report` of every step and of every episode that was kept."""
     session = Session.create(folder)
     with session.claim():
@@ -74,15 +80,15 @@ def drive(report: int, folder: Path, arm: ArmEnv, victim: str, seed: int) -> Non
         image = rng.integers(0, 256, (84, 84, 3), np.uint8) if seed % 2 else None
         for _ in range(10_000):
             recorder.begin("left", seed=seed)
-            for t in range(STEPS + seed % 7):
+            for t in range(pace.steps + seed % 7):
                 recorder.add(_step(arm, dict(obs) if image is None else {**obs, "front_image": image}, t))
                 tell(episode=recorder.number, step=t, at_s=time.monotonic())
                 _hear(scribe, tell)
                 if victim != "inline":
-                    time.sleep(PERIOD_S)
+                    time.sleep(pace.period_s)
             if seed % 3 == 0:  # a branch
-                recorder.rewind_to(STEPS // 2, _end(arm, obs, image))
-                recorder.add(_step(arm, dict(obs) if image is None else {**obs, "front_image": image}, STEPS))
+                recorder.rewind_to(pace.steps // 2, _end(arm, obs, image))
+                recorder.add(_step(arm, dict(obs) if image is None else {**obs, "front_image": image}, pace.steps))
             recorder.finish(Outcome.SUCCESS, "left", _end(arm, obs, image))
             _hear(scribe, tell)
 
@@ -114,7 +120,7 @@ def _step(arm: ArmEnv, obs: dict, t: int) -> Step:
 class Child:
     """One recorder to be killed."""
 
-    def __init__(self, folder: Path, arm: ArmEnv, victim: str, seed: int) -> None:
+    def __init__(self, folder: Path, arm: ArmEnv, victim: str, seed: int, pace: Pace = Pace()) -> None:
         self.folder, self.victim, self.told = folder, victim, b""
         self._read, write = os.pipe()
         with warnings.catch_warnings():
@@ -124,7 +130,7 @@ class Child:
             os.close(self._read)
             os.setpgid(0, 0)
             try:
-                drive(write, folder, arm, victim, seed)
+                drive(write, folder, arm, victim, seed, pace)
             except BaseException as error:  # noqa: BLE001
                 os.write(write, (json.dumps({"died": repr(error)}) + "\n").encode())
             os._exit(1)
