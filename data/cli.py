@@ -18,6 +18,7 @@ import tyro
 from rich.console import Console
 from rich.progress import Progress
 
+from data.cores import Cluster
 from data.errors import UserError
 
 INTERRUPTED = 130
@@ -26,6 +27,8 @@ DISK_REFUSES = {errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM
 # The words that many commands share.
 SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 EPISODES = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
+WORKERS = Annotated[int | None, tyro.conf.arg(help="processes (default: one a core); the result does not depend on it")]
+CLUSTER = Annotated[Cluster, tyro.conf.arg(help="local: this machine. ray: those of a Ray cluster, with the same result (docs/cluster.md)")]
 
 
 class Command(Protocol):

@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from data.cores import Cluster
 from data.session import Session
 from learn.checkpoint import Checkpoint, load_policy, save_policy
 from learn.driver import Driver
@@ -128,21 +129,22 @@ class Policy:
         episodes: int = 50,
         *,
         seed: int = FIRST_EVALUATION_SEED,
-        workers: int = 1,
+        workers: int | None = 1,
+        cluster: Cluster = "local",
         env_id: str | None = None,
         env_kwargs: Mapping[str, Any] | None = None,
         progress: Callable[[Rollout], None] | None = None,
     ) -> Evaluation:
         """Roll it out in its own environment, or another one; an episode that runs is not disturbed.
 
-        The result does not depend on `workers`; more than one need a program that does its work under
-        `if __name__ == "__main__":`, as every program that starts processes does.
+        The result does not depend on `workers` (None: one a core) nor on `cluster`; more than one need a program that does
+        its work under `if __name__ == "__main__":`, as every program that starts processes does.
         """
         at_home = env_id is None or env_id == self.env_id
         kwargs = env_kwargs if env_kwargs is not None else self.env_kwargs if at_home else {}
         shown = self.summary.get("modes", {}) if at_home else {}
         about = (env_id or self.env_id, kwargs, episodes, seed, workers)
-        return evaluate(self.network, *about, progress=progress, modes_shown=shown)
+        return evaluate(self.network, *about, cluster=cluster, progress=progress, modes_shown=shown)
 
     # -- kept ----------------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from data.cores import worker_pool
+from data.cores import Cluster, worker_pool
 from data.errors import UserError, one_of
 from data.intervals import wilson
 from learn.driver import Driver
@@ -114,18 +114,20 @@ def evaluate(
     env_kwargs: Mapping[str, Any],
     episodes: int,
     seed: int,
-    workers: int = 1,
+    workers: int | None = 1,
     *,
+    cluster: Cluster = "local",
     progress: Callable[[Rollout], None] | None = None,
     make: MakeEnv = make_env,
     modes_shown: Mapping[str, int] | None = None,
 ) -> Evaluation:
-    """Roll `policy` out; episode i starts from `env.reset(seed=seed + i)`, so any number of workers gives the same results.
+    """Roll `policy` out; episode i starts from `env.reset(seed=seed + i)`, so any number of workers (None: one a core) gives the same
+    results, on this machine or on a cluster.
 
     Each worker is a process with its own env and one torch thread (the number of threads changes sums in the last
     bit). `make(env_id, **env_kwargs)` must be a module's function. `progress` is called with each episode, in order.
     """
-    if episodes < 1 or workers < 1 or seed < 0:
+    if episodes < 1 or (workers is not None and workers < 1) or seed < 0:
         raise UserError(f"--episodes {episodes} --workers {workers} --seed {seed}: give at least 1, 1 and 0")
     started = time.perf_counter()
     kwargs = without_unused_cameras(policy, env_kwargs)
@@ -133,13 +135,12 @@ def evaluate(
         check_policy_fits(policy, env, env_id)
         modes = tuple(getattr(env.unwrapped, "modes", ()))
     task = _Task(policy.config, {k: v.cpu().numpy() for k, v in policy.state_dict().items()}, env_id, kwargs, make)
-    seeds = range(seed, seed + episodes)
-    source = _in_this_process(task, seeds) if workers == 1 else _in_processes(task, seeds, min(workers, episodes))
     rollouts = []
-    for done in source:
-        rollouts.append(done)
-        if progress is not None:
-            progress(done)
+    with worker_pool(workers, _opened, task, cluster=cluster, most=episodes) as pool:
+        for done in pool.map(_roll, range(seed, seed + episodes)):
+            rollouts.append(done)
+            if progress is not None:
+                progress(done)
     return Evaluation(env_id, policy.config.kind, tuple(rollouts), time.perf_counter() - started, modes, modes_shown or {})
 
 
@@ -213,27 +214,15 @@ def without_unused_cameras(policy: Policy, env_kwargs: Mapping[str, Any]) -> dic
     return kwargs
 
 
-def _in_this_process(task: _Task, seeds: Iterable[int]) -> Iterator[Rollout]:
-    policy = task.driver()
+Seat = tuple[Driver, Env]
+
+
+@contextmanager
+def _opened(task: _Task) -> Iterator[Seat]:
+    """A worker's own policy and env, and one torch thread."""
     with torch_threads(1), closing(task.make(task.env_id, **task.env_kwargs)) as env:
-        for seed in seeds:
-            yield rollout(policy, env, seed)
+        yield task.driver(), env
 
 
-def _in_processes(task: _Task, seeds: Iterable[int], workers: int) -> Iterator[Rollout]:
-    with worker_pool(workers, _start_worker, task) as pool:
-        yield from pool.map(_rollout_in_worker, seeds)
-
-
-# A worker process's own policy and env, made once as it begins.
-_worker: list[tuple[Driver, Env]] = []
-
-
-def _start_worker(task: _Task) -> None:
-    torch.set_num_threads(1)
-    _worker.append((task.driver(), task.make(task.env_id, **task.env_kwargs)))
-
-
-def _rollout_in_worker(seed: int) -> Rollout:
-    policy, env = _worker[0]
-    return rollout(policy, env, seed)
+def _roll(seat: Seat, seed: int) -> Rollout:
+    return rollout(*seat, seed)

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
-from learn.distributed import Team
+from learn.distributed import Team, shared
 from learn.policies import Batch, Noise, Policy, Preset
 from learn.windows import Draw, Windows
 
@@ -47,7 +46,7 @@ class Fit:
         policy.head.attend(policy.encoder.normalizer(material.windows.state[rows]), material.windows.episode[rows])
         self.fast = fast and self.device.type == "cuda"
         self._loss = _LossOf(policy, self.noise, self.fast)
-        self._call: nn.Module = DistributedDataParallel(self._loss, broadcast_buffers=False) if team.world > 1 else self._loss
+        self._call: nn.Module = shared(self._loss) if team.world > 1 else self._loss
         self.step = 0
         self.losses: deque[Tensor] = deque(maxlen=every)
 

@@ -15,10 +15,11 @@ from learn.fit import Fit
 
 PROGRESS_NAME = "training.safetensors"
 RECORD_KEY = "record"
+SIZE_BYTES = 8  # of a safetensors file: the size of its header, which is JSON
 
 
 class OtherTrainingError(UserError):
-    """What lies there was begun with other data or settings."""
+    """There is no unfinished training, or one that was begun with other data or settings."""
 
 
 @dataclass(frozen=True)
@@ -65,15 +66,21 @@ def keep_progress(out: Path, fit: Fit, identity: Mapping[str, Any], progress: Pr
         raise UserError(f"the training could not be kept in {out} ({error.strerror}); free some space or give another --out") from error
 
 
-def read_progress(out: Path, fit: Fit, identity: Mapping[str, Any]) -> Progress:
-    """Put `fit` where `out` stopped; raises UserError where there is nothing, or something else, to go on with."""
+def find_progress(out: Path) -> bytes:
+    """What `keep_progress` wrote into `out`, empty where it did not."""
     path = out / PROGRESS_NAME
-    if not path.exists():
-        raise UserError(f"--resume: {out} has no unfinished training; train without --resume")
+    return path.read_bytes() or b" " if path.exists() else b""  # a file with nothing in it is damaged as any other
+
+
+def read_progress(out: Path, kept: bytes, fit: Fit, identity: Mapping[str, Any]) -> Progress:
+    """Put `fit` where `out` stopped, from what was found there; raises UserError where that is something else, or damaged."""
+    path = out / PROGRESS_NAME
+    if not kept:
+        raise OtherTrainingError(f"--resume: {out} has no unfinished training; train without --resume")
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            record = json.loads((file.metadata() or {})[RECORD_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        tensors = safetensors.torch.load(kept)
+        header = json.loads(kept[SIZE_BYTES : SIZE_BYTES + int.from_bytes(kept[:SIZE_BYTES], "little")])
+        record = json.loads(header["__metadata__"][RECORD_KEY])
         if record["identity"] != json.loads(json.dumps(identity)):
             raise OtherTrainingError(f"--resume: {_difference(record['identity'], json.loads(json.dumps(identity)), out)}")
         fit.take_up(tensors)

@@ -1,11 +1,12 @@
 """Training: a session in, a model folder out."""
 
+import json
 import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,13 +18,13 @@ from data.session import Session
 from learn.checkpoint import Checkpoint, load_policy, save_policy
 from learn.dataset import Frames, check_learnable, load_frames, split_episodes
 from learn.distill import Apprentice, sample_teacher
-from learn.distributed import Team, team
+from learn.distributed import Team, starts_before, team
 from learn.fit import Fit, Material
 from learn.log import Log, open_log
 from learn.model_folder import make_model_dir
 from learn.policies import Policy, PolicyConfig, PolicyKind, Preset, build_policy
 from learn.policies.config import PRESETS, EncoderKind, Sticky
-from learn.progress import Check, Progress, Report, forget_progress, keep_progress, read_progress
+from learn.progress import Check, OtherTrainingError, Progress, Report, find_progress, forget_progress, keep_progress, read_progress
 from learn.selection import Judge, chosen, open_judge
 from learn.threads import torch_threads
 from learn.weights import WEIGHTINGS, Weighting, counts_of, weights_of
@@ -195,8 +196,12 @@ def train_on(frames: Frames, config: TrainConfig, out: Path, progress: OnReport 
         crew = held.enter_context(team(config.device))
         check_learnable(frames, config.valid_fraction)
         training = _Training(frames, config, out, crew, progress)
+        training.check_agreement()
         if resume:
             training.take_up()
+        elif starts_before():
+            with suppress(OtherTrainingError):  # before anything was kept: from the beginning
+                training.take_up()
         held.enter_context(torch_threads(config.threads))
         return training.run(held)
 
@@ -214,7 +219,8 @@ class _Training:
         train_rows, weights = self._drawn(training)
         policy = self._build(config.policy_config(frames))
         policy.fit_ranges(torch.from_numpy(frames.obs)[train_rows], torch.from_numpy(frames.target)[train_rows])
-        make_model_dir(out)
+        if crew.leads:
+            make_model_dir(out)
         device = config.device
         material = Material(Windows(frames, policy.config, device), train_rows.to(device), valid_rows.to(device), weights)
         self.fit = Fit(policy.to(device), material, self.recipe, config.seed, self.every, crew, fast=config.fast)
@@ -238,9 +244,19 @@ class _Training:
         teacher = load_policy(self.config.teacher, self.config.device).policy
         return build_policy(wanted, self.config.seed, lambda config: Apprentice(config, teacher))
 
+    def check_agreement(self) -> None:
+        """Refuse to learn from one thing here and from another there."""
+        train = {name: value for name, value in self._identity()["train"].items() if name != "teacher"}  # which may lie elsewhere
+        if not self.crew.agrees(json.dumps([self.frames.fingerprint, self.frames.held_out, train]).encode()):
+            raise UserError(
+                "the processes of this training have different data or settings; give each machine a copy of the same session, masks.json "
+                "included, and the same words"
+            )
+
     def take_up(self) -> None:
-        """Go on where `out` stopped; refuses another session or other settings."""
-        self.progress = read_progress(self.out, self.fit, self._identity())
+        """Go on where `out` stopped; refuses another session or other settings. The leader's `out` counts: others may have another disk."""
+        kept = self.crew.tell(find_progress(self.out) if self.crew.leads else b"")
+        self.progress = read_progress(self.out, kept, self.fit, self._identity())
 
     def run(self, held: ExitStack) -> TrainResult:
         """Train to the end, to the target, or to Ctrl-C."""

@@ -4,20 +4,17 @@ An episode depends on nothing but its number: the scene's seed is the first seed
 anew from that. So workers drive episodes by number, and the parent keeps them in the order of their numbers.
 """
 
-import atexit
-import contextlib
-import functools
-import shutil
 import tempfile
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
-from data.cores import worker_pool
+from data.cores import Cluster, worker_pool
+from data.episode import Episode
 from data.episode_file import read_episode
 from data.session import Session
 from teleop.cockpit import Cockpit, CockpitConfig, open_cockpit
@@ -25,16 +22,18 @@ from teleop.loop import LoopConfig
 from teleop.screen import Kept
 from teleop.tally import Tally
 
-AHEAD = 2  # episodes on their way for each worker
-
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be generated: `episodes` this time, or as many as the session needs for `target` successes."""
+    """What is to be generated: `episodes` this time, or as many as the session needs for `target` successes.
+
+    By so many `workers` (None: one a core), on this machine or on a cluster.
+    """
 
     cockpit: CockpitConfig
     loop: LoopConfig
-    workers: int
+    workers: int | None
+    cluster: Cluster = "local"
 
 
 def generate(session: Session, plan: Plan, tally: Tally, on_episode: Callable[[Tally], None] | None = None) -> None:
@@ -43,21 +42,20 @@ def generate(session: Session, plan: Plan, tally: Tally, on_episode: Callable[[T
     Whatever interrupts it, the episodes kept so far are a session that the same command goes on with.
     """
     session.check_env(plan.cockpit.env_id)  # the workers see only sessions of their own
-    following, waiting = session.next_number(), deque[Future[Path]]()
-    with tempfile.TemporaryDirectory(prefix="generating-") as folder, worker_pool(plan.workers, _start_worker, plan, Path(folder)) as pool:
+    with worker_pool(plan.workers, _opened, plan, cluster=plan.cluster, most=plan.loop.episodes) as pool:
         while not _enough(tally, plan.loop):
-            while len(waiting) < _ahead(tally, plan):
-                waiting.append(pool.submit(_drive, following))
-                following += 1
-            _keep(session, waiting.popleft().result(), tally)
-            if on_episode is not None:
-                on_episode(tally)
+            for number, content in pool.map(_drive, _numbers(session, plan.loop, tally)):
+                _keep(session, number, _read(content), tally)
+                if on_episode is not None:
+                    on_episode(tally)
+                if _enough(tally, plan.loop):
+                    break
 
 
-def _ahead(tally: Tally, plan: Plan) -> int:
-    """How many episodes to have on their way: none that is surely not asked for."""
-    most = plan.workers * AHEAD
-    return most if plan.loop.episodes is None else min(most, plan.loop.episodes - tally.counted)
+def _numbers(session: Session, config: LoopConfig, tally: Tally) -> Iterable[int]:
+    """The episodes to drive next: none that is surely not asked for."""
+    following = session.next_number()
+    return count(following) if config.episodes is None else range(following, following + config.episodes - tally.counted)
 
 
 def _enough(tally: Tally, config: LoopConfig) -> bool:
@@ -66,35 +64,34 @@ def _enough(tally: Tally, config: LoopConfig) -> bool:
     return config.target is not None and tally.all_successes >= config.target
 
 
-def _keep(session: Session, path: Path, tally: Tally) -> None:
-    episode = read_episode(path)
-    number = session.append(episode, int(path.stem))
+def _read(content: bytes) -> Episode:
+    with tempfile.TemporaryDirectory(prefix="driven-") as folder:
+        path = Path(folder) / "episode.hdf5"
+        path.write_bytes(content)
+        return read_episode(path)
+
+
+def _keep(session: Session, number: int, episode: Episode, tally: Tally) -> None:
+    session.append(episode, number)
     meta, end_state = episode.meta, np.asarray(episode.steps["sim_state"][-1], np.float64)
     tally.keep(Kept(number, meta.outcome, meta.behaviour_mode, end_state, meta.seed))
     tally.steps += len(episode) + meta.idle_start + meta.idle_end  # as driven
-    shutil.rmtree(path.parents[1])
 
 
 # -- in a worker -------------------------------------------------------------------------------------------------------
 
-_given: list[tuple[Plan, Path]] = []  # what to do and the folder for it, from `_start_worker`
+
+@contextmanager
+def _opened(plan: Plan) -> Iterator[tuple[Cockpit, LoopConfig]]:
+    """A worker's own cockpit, and how an episode is driven in it."""
+    with open_cockpit(replace(plan.cockpit, device="scripted", headless=True)) as cockpit:
+        yield cockpit, replace(plan.loop, episodes=1, target=None)
 
 
-def _start_worker(plan: Plan, folder: Path) -> None:
-    _given.append((plan, folder))
-
-
-@functools.cache
-def _cockpit() -> Cockpit:
-    """This process's own, opened with its first episode: what is wrong with it then reaches the parent in its own words."""
-    held = contextlib.ExitStack()
-    atexit.register(held.close)
-    return held.enter_context(open_cockpit(replace(_given[0][0].cockpit, device="scripted", headless=True)))
-
-
-def _drive(number: int) -> Path:
-    """Record the episode of this number into a session of its own; its file."""
-    plan, folder = _given[0]
-    session = Session.create(folder / str(number))
-    _cockpit().loop(session, replace(plan.loop, episodes=1, target=None), first=number).run()
-    return session.episode_path(number)
+def _drive(seat: tuple[Cockpit, LoopConfig], number: int) -> tuple[int, bytes]:
+    """Record the episode of this number into a session of its own; what is in its file, for whoever asked may have another disk."""
+    cockpit, config = seat
+    with tempfile.TemporaryDirectory(prefix="driving-") as folder:
+        session = Session.create(Path(folder) / "session")
+        cockpit.loop(session, config, first=number).run()
+        return number, session.episode_path(number).read_bytes()

@@ -128,6 +128,8 @@ BAD = {
     "no training": ("learn train {lift} --out {new} --steps 0", "--steps 0: give at least 1"),
     "no layers": ("learn train {lift} --out {new} --hidden 0", "--hidden 0: give one or more widths"),
     "unknown observation": ("learn train {lift} --out {new} --obs-keys nose", "--obs-keys nose: no such low-dimensional key"),
+    "a cluster that is none": ("learn evaluate {model} --cluster slurm", "'local', 'ray'"),
+    "no workers": ("learn propagate {lift} --out {new} --cluster ray --workers 0", "--workers 0: give at least 1"),
     "no evaluation": ("learn evaluate {model} --episodes 0", "--episodes 0"),
     # what is not there
     "no such env": ("teleop record --env Nope-v0 --session {new}", "there is no environment 'Nope-v0'"),

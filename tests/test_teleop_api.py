@@ -73,6 +73,8 @@ def test_mistakes_are_the_commands(tmp_path: Path) -> None:
         record(tmp_path / "session", device="scripted", episodes=1, cameras=("nose",), headless=True)
     with pytest.raises(UserError, match="device 'robot' is none; allowed: auto, gamepad, keyboard"):
         record(tmp_path / "session", device="robot", episodes=1)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="--cluster ray is for the scripted operator without a window: --device scripted --headless"):
+        record(tmp_path / "session", "PandaReach-v0", device=Metronome, episodes=1, headless=True, cluster="ray")
     with pytest.raises(TypeError, match="episode"):
         record(tmp_path / "session", episode=1)
     assert not (tmp_path / "session").exists()

@@ -1,14 +1,14 @@
 """`python -m learn evaluate` and `compare`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from data.cli import print_json, progress_bar
-from data.cores import core_count
+from data.cli import CLUSTER, WORKERS, print_json, progress_bar
+from data.cores import held
 from learn.checkpoint import Checkpoint, load_policy
 from learn.compare import compare
 from learn.evaluate import FIRST_EVALUATION_SEED, Evaluation, Rollout, evaluate
@@ -28,8 +28,8 @@ class Evaluate:
     episodes: int = 50
     seed: int = FIRST_EVALUATION_SEED
     """episode i starts from seed + i; the default keeps clear of recorded episodes' seeds"""
-    workers: int = field(default_factory=core_count)
-    """processes that roll out; the result does not depend on it"""
+    workers: WORKERS = None
+    cluster: CLUSTER = "local"
     videos: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """folder for films of the failures"""
     most_videos: int = 5
@@ -58,7 +58,8 @@ class Evaluate:
                 done.append(rollout)
                 advance(len(done), f"{sum(r.success for r in done)} of {len(done)}")
 
-            return evaluate(loaded.policy, env_id, kwargs, self.episodes, self.seed, self.workers, progress=progress, modes_shown=shown)
+            about = (loaded.policy, env_id, kwargs, self.episodes, self.seed, self.workers)
+            return evaluate(*about, cluster=self.cluster, progress=progress, modes_shown=shown)
 
     def _env(self, loaded: Checkpoint) -> tuple[str, Mapping[str, Any]]:
         env_id = self.env or loaded.env_id
@@ -87,17 +88,19 @@ class Compare:
     episodes: int = 100
     seed: int = FIRST_EVALUATION_SEED
     """episode i starts from seed + i, for both"""
-    workers: int = field(default_factory=core_count)
-    """processes that roll out; the result does not depend on it"""
+    workers: WORKERS = None
+    cluster: CLUSTER = "local"
     json: bool = False
     """the last line of output is one JSON object"""
 
     def run(self) -> int:
         evaluations = []
-        for model in (self.first, self.second):
-            one = Evaluate(model, env=self.env, episodes=self.episodes, seed=self.seed, workers=self.workers).evaluation()
-            print(evaluation_line(one))
-            evaluations.append(one)
+        alike = Evaluate(self.first, self.env, self.episodes, self.seed, self.workers, self.cluster)
+        with held(self.cluster):
+            for model in (self.first, self.second):
+                one = replace(alike, model=model).evaluation()
+                print(evaluation_line(one))
+                evaluations.append(one)
         compared = compare(*evaluations)
         low, high = (100 * end for end in compared.interval)
         verdict = "the difference is real" if compared.p_value < SIGNIFICANT else "no difference shown"

@@ -1,13 +1,12 @@
 """`python -m learn propagate`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from data.cli import SESSION, print_json, progress_bar
-from data.cores import core_count
+from data.cli import CLUSTER, SESSION, WORKERS, print_json, progress_bar
 from data.errors import UserError
 from data.session import Session
 from learn.propagate.propagation import FIRST_SCENE, TRIES, propagate
@@ -27,15 +26,15 @@ class Propagate:
     """demonstrations that are tried in a scene, the nearest first"""
     seed: int = FIRST_SCENE
     """of the first new scene"""
-    workers: int = field(default_factory=core_count)
-    """processes; the episodes are the same for any number"""
+    workers: WORKERS = None
+    cluster: CLUSTER = "local"
     json: bool = False
     """the last line of output is one JSON object"""
 
     def __post_init__(self) -> None:
         for name in ("scenes", "tries", "workers"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} {getattr(self, name)}: give at least 1")
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise UserError(f"--{name} {number}: give at least 1")
         if self.seed < 0:
             raise UserError(f"--seed {self.seed}: give 0 or more")
 
@@ -43,7 +42,15 @@ class Propagate:
         session = Session.open(self.session)
         with progress_bar("propagating", self.scenes) as advance:
             seeds = range(self.seed, self.seed + self.scenes)
-            done = propagate(session, self.out, seeds, self.tries, self.workers, lambda done, proven: advance(done, f"{proven} proven"))
+            done = propagate(
+                session,
+                self.out,
+                seeds,
+                self.tries,
+                self.workers,
+                lambda done, proven: advance(done, f"{proven} proven"),
+                cluster=self.cluster,
+            )
         print(
             f"{self.out}: {done.demonstrations} demonstrations carried over to {len(done.proven)} of {self.scenes} new scenes, "
             f"{done.done_now} tried now; each one was driven to success in the simulator"

@@ -1,14 +1,13 @@
 """`python -m learn worth`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from data.cli import EPISODES, SESSION, print_json, progress_bar
-from data.cores import core_count
+from data.cli import CLUSTER, EPISODES, SESSION, WORKERS, print_json, progress_bar
 from data.errors import UserError
 from data.lock import lock
 from data.selection import counted, select
@@ -37,13 +36,13 @@ class Worth:
     shake: float = SHAKE
     """noise on the policy's motion, as a standard deviation in actions (0.1 is 5 mm a step), so that a policy that draws nothing
     has more than one future; 0: none"""
-    workers: int = field(default_factory=core_count)
-    """processes that try; the result does not depend on it"""
+    workers: WORKERS = None
+    cluster: CLUSTER = "local"
     json: bool = False
     """the last line of output is one JSON object"""
 
     def run(self) -> int:
-        config = WorthConfig(self.rolls, self.shake, self.workers)
+        config = WorthConfig(self.rolls, self.shake, self.workers, self.cluster)
         session = Session.open(self.session)
         rows = session.rows()
         corrected = corrected_in(session, select(rows, self.episodes) if self.episodes else None)

@@ -6,16 +6,15 @@ chapter 7), which a simulator with exact states carries out instead of estimatin
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from data.cores import worker_pool
+from data.cores import Cluster, worker_pool
+from data.episode import Episode
 from data.episode_file import read_episode
 from data.errors import UserError
 from data.worth import Correction, Key, read_ledger, write_ledger
@@ -23,6 +22,7 @@ from learn.futures.corrections import Corrected, Stretch
 from learn.futures.future import Futures, check_shake, rolls_needed
 from learn.futures.packed import PackedPolicy
 from learn.policies import Policy
+from learn.threads import torch_threads
 
 ALLOWANCE_STEPS = 100  # more than the episode took, where the environment's own time limit is no later
 OnCorrection = Callable[[Correction, int], None]
@@ -31,15 +31,16 @@ OnCorrection = Callable[[Correction, int], None]
 @dataclass(frozen=True)
 class WorthConfig:
     """How a correction is tried: with `rolls` futures from before it and as many from after it, `shake` on the policy's motion
-    (`learn.futures.future.Shake`), in `workers` processes, of which nothing depends.
+    (`learn.futures.future.Shake`), in `workers` processes (None: one a core), here or on a cluster, of which nothing depends.
     """
 
     rolls: int = 8
     shake: float = 0.0
-    workers: int = 1
+    workers: int | None = 1
+    cluster: Cluster = "local"
 
     def __post_init__(self) -> None:
-        if self.rolls < 1 or self.workers < 1:
+        if self.rolls < 1 or (self.workers is not None and self.workers < 1):
             raise UserError(f"--rolls {self.rolls} --workers {self.workers} of a correction's worth: give at least 1")
         check_shake(self.shake)
 
@@ -63,10 +64,12 @@ def worth_of(
     jobs = [_job(one, stretch, panel) for one in corrected if one.number in panel.drivers for stretch in one.stretches]
     known = {correction.key: correction for correction in read_ledger(path) if _still_there(correction, corrected)}
     todo = [job for job in jobs if job.key not in known]
-    for done, found in enumerate(_tried(todo, panel, config.workers), 1):
-        known[found.key] = found
-        write_ledger(path, known.values())
-        on_correction(found, len(todo) - done)
+    with worker_pool(config.workers, _opened, panel, cluster=config.cluster, most=len(todo)) as pool:
+        tried = pool.as_done(_try_out, ((job, read_episode(job.path, ())) for job in todo))
+        for done, found in enumerate(tried, 1):
+            known[found.key] = found
+            write_ledger(path, known.values())
+            on_correction(found, len(todo) - done)
     asked = {job.key: known.pop(job.key) for job in jobs}
     if asked:
         write_ledger(path, [*known.values(), *asked.values()])
@@ -141,8 +144,8 @@ class _Bench:
         self._policies = {name: member.packed.unpack() for name, member in panel.members.items()}
         self._twin: tuple[str, Futures] | None = None
 
-    def try_out(self, job: _Job) -> Correction:
-        episode, policy, stretch = read_episode(job.path, ()), self._policies[job.fingerprint], job.stretch
+    def try_out(self, job: _Job, episode: Episode) -> Correction:
+        policy, stretch = self._policies[job.fingerprint], job.stretch
         futures, meta = self._futures(policy, episode.meta.env_id, episode.meta.env_kwargs), episode.meta
         futures.check_episode(episode, f"episode {job.number}")
         states = np.asarray(episode.steps["sim_state"], np.float64)
@@ -181,25 +184,12 @@ class _Bench:
             self._twin = None
 
 
-def _tried(jobs: Sequence[_Job], panel: _Panel, workers: int) -> Iterator[Correction]:
-    """The jobs' corrections, each as it is done."""
-    if min(workers, len(jobs)) <= 1:
-        with closing(_Bench(panel)) as bench:
-            yield from map(bench.try_out, jobs)
-        return
-    with worker_pool(min(workers, len(jobs)), _start_worker, panel) as pool:
-        for done in as_completed([pool.submit(_try_in_worker, job) for job in jobs]):
-            yield done.result()
+@contextmanager
+def _opened(panel: _Panel) -> Iterator[_Bench]:
+    """A worker's own bench, and one torch thread."""
+    with torch_threads(1), closing(_Bench(panel)) as bench:
+        yield bench
 
 
-# A worker process's own bench, made once as it begins.
-_worker: list[_Bench] = []
-
-
-def _start_worker(panel: _Panel) -> None:
-    torch.set_num_threads(1)
-    _worker.append(_Bench(panel))
-
-
-def _try_in_worker(job: _Job) -> Correction:
-    return _worker[0].try_out(job)
+def _try_out(bench: _Bench, work: tuple[_Job, Episode]) -> Correction:
+    return bench.try_out(*work)

@@ -1,7 +1,5 @@
 """Propagation: a session to learn from, made of another: what was shown, and what follows from it in other scenes."""
 
-import atexit
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from data.catalog import Row
-from data.cores import worker_pool
+from data.cores import Cluster, worker_pool
 from data.episode import Episode
 from data.errors import UserError, one_of
 from data.masks import read_masks, write_masks
@@ -56,7 +54,14 @@ OnScene = Callable[[int, int], None]
 
 
 def propagate(
-    source: Session, out: Path, scenes: Sequence[int], tries: int = TRIES, workers: int = 1, on_scene: OnScene = lambda done, proven: None
+    source: Session,
+    out: Path,
+    scenes: Sequence[int],
+    tries: int = TRIES,
+    workers: int | None = 1,
+    on_scene: OnScene = lambda done, proven: None,
+    *,
+    cluster: Cluster = "local",
 ) -> Propagated:
     """Bring the session `out` up to date with `source`, and carry its demonstrations over into the scenes of these seeds.
 
@@ -67,23 +72,25 @@ def propagate(
     """
     if out.resolve() == source.path.resolve():
         raise UserError(f"--out {out} is the session with the demonstrations; give a new folder")
-    env = source.env_of()
-    demonstrations = _Demonstrations(source.path, env.env_id, dict(env.env_kwargs), tries)
-    number = len(demonstrations.there())
+    env, rows = source.env_of(), _rows_of(source)
+    shown = _Shown(env.env_id, dict(env.env_kwargs), tries)
     lessons = Session.create(out)
     with lessons.claim():
         _bring_up_to_date(lessons, source)
         there = {row.seed for row in lessons.rows() if row.operator == PROPAGATED}
         missing, proven, steps = [seed for seed in scenes if seed not in there], set(scenes) & there, 0
-        for done, (seed, episode, cost) in enumerate(_carried(demonstrations, missing, min(workers, len(missing))), 1):
-            steps += cost
-            if episode is not None:
-                lessons.append(episode)
-                proven.add(seed)
-            on_scene(done, len(proven))
+        if missing:
+            shown = replace(shown, demonstrations=_read(source, rows, shown))
+        with worker_pool(workers, _opened, shown, cluster=cluster, most=len(missing)) as pool:
+            for done, (seed, episode, cost) in enumerate(pool.map(_carry, missing), 1):
+                steps += cost
+                if episode is not None:
+                    lessons.append(episode)
+                    proven.add(seed)
+                on_scene(done, len(proven))
     unproven = tuple(seed for seed in scenes if seed not in proven)
     episodes = sum(row.operator == PROPAGATED for row in lessons.rows())
-    return Propagated(lessons, number, tuple(sorted(proven)), unproven, len(missing), steps, episodes)
+    return Propagated(lessons, len(rows), tuple(sorted(proven)), unproven, len(missing), steps, episodes)
 
 
 def carried_over(source: Session, lessons: Path | None, scenes: Sequence[int]) -> Propagated | None:
@@ -130,31 +137,16 @@ def _forget(lessons: Session, uids: Set[str]) -> None:
 
 
 @dataclass(frozen=True)
-class _Demonstrations:
-    """Where they are, for every process to read them for itself."""
+class _Shown:
+    """The environment, what is to be carried over in it, and how many of that are tried in a scene."""
 
-    session: Path
     env_id: str
     env_kwargs: Mapping[str, Any]
     tries: int
-
-    def there(self) -> list[Row]:
-        """The rows of what may be carried over; raises UserError where there is none."""
-        source = Session.at(self.session)
-        held_out = set(read_masks(self.session).valid)
-        rows = [row for row in source.rows() if row.success and row.operator != PROPAGATED and row.number not in held_out]
-        if not rows:
-            raise NothingToCarryError(
-                f"{self.session} has no success to carry over; record one: python -m teleop record --env {self.env_id} "
-                f"--session {self.session}"
-            )
-        if len(ids := {row.env_id for row in rows}) > 1:
-            raise UserError(f"{self.session} mixes environments ({one_of(ids)}); split it, what is shown in one holds there")
-        return rows
+    demonstrations: tuple[Demonstration, ...] = ()
 
     @contextmanager
-    def opened(self) -> Iterator[Carrier]:
-        """A carrier in an environment of its own."""
+    def plant(self) -> Iterator[ArmEnv]:
         env, plant = make_plant(self.env_id, dict(self.env_kwargs))
         with closing(env):
             if not can_propagate(plant):
@@ -162,17 +154,32 @@ class _Demonstrations:
                     f"{self.env_id} does not say where the operator has to go, so nothing can be carried over; take one of ours"
                 )
             env.reset(seed=0)
-            yield Carrier(plant, self._read(plant))
+            yield plant
 
-    def _read(self, arm: ArmEnv) -> list[Demonstration]:
-        source = Session.at(self.session)
-        read = (demonstration_of(arm, _named(source, row)) for row in self.there())
-        if found := [one for one in read if one is not None]:
-            return found
+
+def _rows_of(source: Session) -> list[Row]:
+    """The rows of what may be carried over; raises UserError where there is none."""
+    held_out = set(read_masks(source.path).valid)
+    rows = [row for row in source.rows() if row.success and row.operator != PROPAGATED and row.number not in held_out]
+    if not rows:
         raise NothingToCarryError(
-            f"none of the successes in {self.session} can be carried over: a policy drove, they have no simulator states, or the task "
-            "does not say where to go; record one: python -m teleop record"
+            f"{source.path} has no success to carry over; record one: python -m teleop record --env {source.env_of().env_id} "
+            f"--session {source.path}"
         )
+    if len(ids := {row.env_id for row in rows}) > 1:
+        raise UserError(f"{source.path} mixes environments ({one_of(ids)}); split it, what is shown in one holds there")
+    return rows
+
+
+def _read(source: Session, rows: Sequence[Row], shown: _Shown) -> tuple[Demonstration, ...]:
+    with shown.plant() as arm:
+        read = (demonstration_of(arm, _named(source, row)) for row in rows)
+        if found := tuple(one for one in read if one is not None):
+            return found
+    raise NothingToCarryError(
+        f"none of the successes in {source.path} can be carried over: a policy drove, they have no simulator states, or the task "
+        "does not say where to go; record one: python -m teleop record"
+    )
 
 
 def _named(source: Session, row: Row) -> Episode:
@@ -181,44 +188,21 @@ def _named(source: Session, row: Row) -> Episode:
     return replace(episode, meta=replace(episode.meta, uid=uid_of(source, row), origin=origin_of(source, row)))
 
 
+Seat = tuple[Carrier, int]
+"""Who carries over, and how many demonstrations are tried in a scene."""
 Carried = tuple[int, Episode | None, int]
 """The scene, what was proven in it, the steps it took."""
 
 
-def _carried(demonstrations: _Demonstrations, scenes: Sequence[int], workers: int) -> Iterator[Carried]:
-    """In the order of the scenes."""
-    if workers > 1:
-        with worker_pool(workers, _start_worker, demonstrations) as pool:
-            yield from pool.map(_carry, scenes)
-    elif scenes:
-        with demonstrations.opened() as carrier:
-            for seed in scenes:
-                yield _into(carrier, seed, demonstrations.tries)
+@contextmanager
+def _opened(shown: _Shown) -> Iterator[Seat]:
+    """A worker's own carrier."""
+    with shown.plant() as arm:
+        yield Carrier(arm, shown.demonstrations), shown.tries
 
 
-def _into(carrier: Carrier, seed: int, tries: int) -> Carried:
+def _carry(seat: Seat, seed: int) -> Carried:
+    carrier, tries = seat
     before = carrier.steps
     episode = carrier.carry(seed, tries)
     return seed, episode, carrier.steps - before
-
-
-# -- in a worker -------------------------------------------------------------------------------------------------------
-
-_given: list[_Demonstrations] = []  # from `_start_worker`
-
-
-def _start_worker(demonstrations: _Demonstrations) -> None:
-    _given.append(demonstrations)
-
-
-@functools.cache
-def _carrier() -> Carrier:
-    """This process's own, opened with its first scene: what is wrong then reaches the parent in its own words."""
-    opened = _given[0].opened()
-    carrier = opened.__enter__()
-    atexit.register(opened.__exit__, None, None, None)
-    return carrier
-
-
-def _carry(seed: int) -> Carried:
-    return _into(_carrier(), seed, _given[0].tries)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from data.cli import progress_bar
+from data.cli import CLUSTER, progress_bar
 from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
@@ -93,7 +93,8 @@ class Record:
     skill: float = 1.0
     """scripted operator: 0 clumsy, 1 a practised person, 2 clean"""
     workers: int | None = None
-    """scripted operator without a window: processes (default: every core); the result does not depend on it"""
+    """scripted operator without a window: processes (default: one a core); the result does not depend on it"""
+    cluster: CLUSTER = "local"
 
     def run(self) -> int:
         self.drive()
@@ -122,6 +123,8 @@ class Record:
             cockpit = stack.enter_context(open_cockpit(self.equipment.in_cockpit(config)))
             if self.grip == "toggle" and cockpit.device.source is Source.SCRIPTED:
                 raise UserError("the scripted operator holds the trigger; --grip toggle is for a person")
+            if self.cluster != "local" and not _can_share(cockpit):
+                raise UserError(f"--cluster {self.cluster} is for the scripted operator without a window: --device scripted --headless")
             modes = cockpit.plant.modes
             names = mode_names(self.tags, modes)
             plan = wished_plan(self.plan, names, modes)
@@ -161,11 +164,13 @@ class Record:
         if not 0.0 <= self.countdown <= 60.0:
             raise UserError(f"--countdown {self.countdown} is outside 0 … 60; give seconds")
 
-    def _processes(self, wished: int | None) -> int:
-        """How many drive at once; few episodes are sooner done than another process has started."""
+    def _shares(self, cockpit: Cockpit, wished: int | None) -> bool:
+        """Whether other processes drive; few episodes are sooner done than another one has started."""
+        if self.cluster != "local" or not _can_share(cockpit):
+            return _can_share(cockpit)
         if self.workers is None and wished is not None and wished < FEW:
-            return 1
-        return min(self.workers or core_count(), wished or core_count())
+            return False
+        return min(self.workers or core_count(), wished or core_count()) > 1
 
     def _drive(self, cockpit: Cockpit, session: Session, names: dict[Button, str], plan: dict[str, int]) -> None:
         endless = self.episodes is None and self.target is None and cockpit.device.source is Source.SCRIPTED  # nobody there to quit
@@ -186,15 +191,19 @@ class Record:
         )
         with contextlib.ExitStack() as stack:
             on_episode = None if real else _progress(stack, wished)
-            workers = 1 if real or cockpit.config.own_device is not None else self._processes(wished)
-            if workers > 1:
+            if self._shares(cockpit, wished):
                 tally = Tally.of(session)
                 stack.callback(lambda: _print_kept(tally, session, real=False))  # also after Ctrl-C
-                generate(session, Plan(cockpit.config, config, workers), tally, on_episode)
+                generate(session, Plan(cockpit.config, config, self.workers, self.cluster), tally, on_episode)
                 return
             loop = cockpit.loop(session, config, on_episode=on_episode)
             stack.callback(lambda: _print_kept(loop.tally, session, real=real))  # also after Ctrl-C
             loop.run()
+
+
+def _can_share(cockpit: Cockpit) -> bool:
+    """Whether nobody is needed at the sticks, whatever process they are in."""
+    return cockpit.clock.kind == "simulated" and cockpit.config.own_device is None
 
 
 def from_anywhere(word: str) -> str:
