@@ -14,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
