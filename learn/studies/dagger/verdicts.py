@@ -112,9 +112,9 @@ def who_strays(found: Mapping[str, Any], seeds: int) -> str:
     gap = difference_words(away["difference"], seeds, 2)
     wrong = times_as_wrong(found["points"][-1])
     return (
-        f"With these DAgger's states are {away['dagger'][0]:.2f} standard deviations from the nearest of the expert's on average, behaviour "
-        f"cloning's {away['bc'][0]:.2f} ({gap}: {verdict}) and the expert's own, in the same new scenes, {own:.2f}; in its own states DAgger is "
-        f"{wrong['dagger']:.1f} times as wrong as in the expert's states, behaviour cloning {wrong['bc']:.1f} times."
+        f"With these DAgger's states are {away['dagger'][0]:.2f} standard deviations from the nearest of the expert's on average, "
+        f"behaviour cloning's {away['bc'][0]:.2f} ({gap}: {verdict}) and the expert's own, in the same new scenes, {own:.2f}; in its own "
+        f"states DAgger is {wrong['dagger']:.1f} times as wrong as in the expert's states, behaviour cloning {wrong['bc']:.1f} times."
     )
 
 
