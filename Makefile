@@ -14,7 +14,8 @@ demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not real_time"
+	$(BIN)/python -m pytest -m real_time
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
