@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons scale screenshot sitting tables task-table policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -70,6 +70,9 @@ inverse: $(STAMP)
 
 task-table: $(STAMP)
 	$(BIN)/python tests/task_table.py
+
+scale: $(STAMP)
+	$(BIN)/python tests/scale
 
 matrix: $(STAMP)
 	$(BIN)/python tests/mujoco_matrix.py
