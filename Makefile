@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic docs experts faults figures gallery gif inverse human-data labels matrix other-pythons screenshot sitting tables task-table tutorial policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic docs experts faults figures gallery gif inverse human-data labels matrix other-pythons scale screenshot sitting tables task-table tutorial policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
@@ -77,6 +77,9 @@ inverse: $(STAMP)
 
 task-table: $(STAMP)
 	$(BIN)/python tests/task_table.py
+
+scale: $(STAMP)
+	$(BIN)/python tests/scale
 
 matrix: $(STAMP)
 	$(BIN)/python tests/mujoco_matrix.py

@@ -83,9 +83,14 @@ class Catalog:
 
 @dataclass(frozen=True)
 class _Found:
-    path: Path
+    name: str
     size: int
     mtime_ns: int
+
+    @property
+    def path(self) -> Path:
+        """Made when it is asked for: of 100,000 it takes seconds."""
+        return Path(self.name)
 
 
 def row_of(path: Path, meta: EpisodeMeta, steps: int, seconds: float, labels: int, checksum: str) -> Row:
@@ -171,9 +176,9 @@ def _scan(episodes: Path) -> dict[int, _Found]:
                 try:
                     status = entry.stat()
                 except OSError:  # a link that leads nowhere: not left out, but damaged
-                    found[int(stem)] = _Found(Path(entry.path), -1, -1)
+                    found[int(stem)] = _Found(entry.path, -1, -1)
                 else:
-                    found[int(stem)] = _Found(Path(entry.path), status.st_size, status.st_mtime_ns)
+                    found[int(stem)] = _Found(entry.path, status.st_size, status.st_mtime_ns)
     return found
 
 

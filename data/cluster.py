@@ -208,12 +208,14 @@ class _Crew:
                 self._ray.kill(actor)
 
     def _lead(self) -> None:
+        patience: float | None = PATIENCE_S
         while True:
             try:
-                act = self._acts.get(timeout=PATIENCE_S)
+                act = self._acts.get(timeout=patience)
             except queue.Empty:
+                patience = None  # told once
                 if not self._begun:
-                    logger.warning("Ray: no core is free for a worker yet; what else runs on the cluster?")
+                    logger.warning("Ray: still waiting for a first worker; is there a free core on the cluster?")
                 continue
             if act is None:
                 return

@@ -31,6 +31,11 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
         raise
 
 
+def numbered(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder that are named by a number, in the numbers' order: 1000000 comes after 999999."""
+    return sorted(folder.glob(f"[0-9]*{suffix}"), key=lambda path: (len(path.name), path.name))
+
+
 def fsync_folder(folder: Path) -> None:
     """Make a folder's names durable."""
     if os.name == "nt":  # Windows cannot open a folder; its rename is journalled

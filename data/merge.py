@@ -9,6 +9,7 @@ from data.catalog import Row
 from data.change import changing
 from data.episode_file import change_meta, read_episode, read_meta
 from data.errors import UserError
+from data.files import numbered
 from data.migrate import uid_from_content
 from data.session import TRASH_NAME, Session
 
@@ -122,7 +123,7 @@ def _env(row: Row) -> str:
 def _held(target: Session) -> dict[str, int]:
     """The number of each uid that the session holds or has in its trash."""
     held: dict[str, int] = {}
-    for path in sorted((target.path / TRASH_NAME).glob("[0-9]*.hdf5")):
+    for path in numbered(target.path / TRASH_NAME, ".hdf5"):
         try:
             held[read_meta(path).uid or _uid_of(path)] = int(path.stem)
         except UserError:  # damaged, or a newer schema: nobody can say what it is

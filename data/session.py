@@ -14,7 +14,7 @@ from data.catalog import Catalog, Row, current_rows, extend_catalog, load_catalo
 from data.episode import Episode
 from data.episode_file import change_meta, read_episode, read_meta, write_episode
 from data.errors import UserError
-from data.files import replace_file
+from data.files import numbered, replace_file
 from data.hdf5 import DAMAGE
 from data.index import INDEX_NAME, extend_index, is_current, write_index
 from data.lock import InUseError, lock
@@ -136,14 +136,14 @@ class Session:
         return path.resolve().is_relative_to(self.path.resolve())
 
     def episode_paths(self) -> list[Path]:
-        return sorted((self.path / EPISODES_NAME).glob("[0-9]*.hdf5"))
+        return numbered(self.path / EPISODES_NAME, ".hdf5")
 
     def episode_path(self, number: int) -> Path:
         return self.path / EPISODES_NAME / f"{number:06d}.hdf5"
 
     def running(self) -> list[Path]:
         """Journals of episodes that have no file of their own yet."""
-        return sorted((self.path / RUNNING_NAME).glob("[0-9]*.journal"))
+        return numbered(self.path / RUNNING_NAME, ".journal")
 
     def catalog(self) -> Catalog:
         """What is known of every episode, without opening those that the catalog file knows."""

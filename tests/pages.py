@@ -60,6 +60,8 @@ ONLY_CHECKED: tuple[tuple[str, str], ...] = (
     (r"^python3\.1\d -m venv \w+ && ", "an environment of another tool"),
     (r"^source \.venv/bin/activate$", "makes `python` ours, which it is"),
     (r"^pip install ", "an extra of pyproject.toml: the test asks whether it exists"),
+    (r"--cluster ray", "starts Ray; tests/test_data_cluster.py does it"),
+    (r"^(export RAY_|RAY_AUTH_MODE=\S+ ray |ray )", "Ray's own, on several machines"),
     (r"^torchrun ", "starts processes of torch's own; tests/test_learn_distributed.py does it"),
     (r"^lerobot-train ", "LeRobot's own; make check-lerobot runs it in its environment"),
     (r"^python -m teleop\.envs\.robomimic ", "robomimic's own scripts; make check-robomimic runs them in its environment"),

@@ -79,6 +79,16 @@ def test_numbers_go_beyond_ten_in_order(tmp_path: Path) -> None:
 FILES = ["catalog.jsonl", "episodes/000000.hdf5", "episodes/000001.hdf5", "episodes/000002.hdf5", "session.hdf5"]
 
 
+def test_the_millionth_episode_comes_after_those_before_it(tmp_path: Path) -> None:
+    session = Session.create(tmp_path / "session")
+    for number in (1_000_000, 999_999):
+        session.append(made_episode(), number)
+    assert session.next_number() == 1_000_001
+    assert [path.name for path in session.episode_paths()] == ["999999.hdf5", "1000000.hdf5"]
+    assert [row.number for row in Session.open(session.path).rows()] == [999_999, 1_000_000]
+    assert session.trash(999_999, 1_000_000) == session.restore(999_999, 1_000_000) == [999_999, 1_000_000]
+
+
 def test_recording_leaves_only_episodes_and_what_is_derived(recorded: Path) -> None:
     assert files(recorded) == FILES
     assert not (recorded / "running").exists()

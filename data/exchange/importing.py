@@ -25,6 +25,7 @@ from data.exchange.foreign import (
     with_terms,
 )
 from data.exchange.units import Numbers
+from data.files import numbered
 from data.masks import read_masks, write_masks
 from data.schema import EpisodeMeta, Outcome, Source
 from data.session import TRASH_NAME, Session
@@ -230,7 +231,7 @@ def bare_id(env_id: str) -> str:
 def held_uids(session: Session) -> dict[str, int]:
     """The number of each uid that the session holds or has in its trash; what has none was not imported."""
     held: dict[str, int] = {}
-    for path in sorted((session.path / TRASH_NAME).glob("[0-9]*.hdf5")):
+    for path in numbered(session.path / TRASH_NAME, ".hdf5"):
         try:
             held[read_meta(path).uid] = int(path.stem)
         except UserError:  # damaged, or a newer schema: nobody can say what it is
