@@ -15,8 +15,8 @@ from data.cores import core_count
 from learn.evaluate import FIRST_EVALUATION_SEED, evaluate
 from learn.policies import Policy, Seen
 
-ROUNDS, STEPS = 3, 150
-COUNTED, BEFORE = 12, 20  # episodes a worker; the first start the workers, of which the pool starts one after the other
+ROUNDS, STEPS = 3, 100
+COUNTED, BEFORE = 12, 16  # episodes a worker; the first start the workers, of which the pool starts one after the other
 CANNOT = {
     "robosuite": "it has no policies",
     "robomimic": "it rolls out in one process",

@@ -66,19 +66,19 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measured(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
     """What the JSON holds: the machine, the peers, the rows of these families."""
-    began_s = time.monotonic()
     named = {tool: python for tool in ALL if (python := tool.named(environ))}
     versions = {tool.name: tool.version(python) for tool, python in named.items()}
     torch.set_num_threads(1)
-    rows: list[Row] = []
+    rows, seconds = list[Row](), dict[str, float]()
     with tempfile.TemporaryDirectory() as folder, _peers(named, Path(folder)) as peers, progress_bar("bench", len(names)) as advance:
         stage = Stage(Path(folder), peers)
         for done, name in enumerate(names):
             stage.say = functools.partial(advance, done)
+            began_s = time.monotonic()
             rows += FAMILIES[name](stage)
+            seconds[name] = round(time.monotonic() - began_s, 1)
         advance(len(names), "")
         versions |= {name: ", ".join(f"{k} {v}" for k, v in peer.versions.items()) for name, peer in peers.items() if peer.versions}
-    seconds = round(time.monotonic() - began_s)
     return {"machine": machine.facts(), "peers": versions, "seconds": seconds, "rows": [row.to_json() for row in rows]}
 
 
