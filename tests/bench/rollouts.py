@@ -30,7 +30,9 @@ def rows(stage: Stage) -> list[Row]:
     cores = core_count()
     policy = untrained("bc")
     thing = Thing("rollouts", f"evaluation with {cores} workers, episodes of {STEPS} steps", "episodes/s", "more")
-    ideal = Side(FLOOR, f"{cores} times one worker", lambda: cores * episodes_a_second(policy, 1), "the ideal")
+    ideal = Side(
+        FLOOR, f"{cores} times one worker", lambda: cores * episodes_a_second(policy, 1), "the ideal; starting the workers is not counted"
+    )
     vector = Side(OTHER, "Gymnasium AsyncVectorEnv", lambda: vector_episodes_a_second(policy, cores), BATCHED)
     return stage.compare(thing, lambda: episodes_a_second(policy, cores), [ideal, vector], ROUNDS, **CANNOT)
 
