@@ -20,7 +20,7 @@ from learn.export.onnx_file import export_policy
 from learn.policies import Noise, Policy, PolicyConfig, build_policy
 from learn.policies.config import PRESETS, PolicyKind
 
-ROUNDS, LOOKS = 7, 60
+ROUNDS, LOOKS = 5, 50
 WIDTHS = {"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2, "object": 10}
 KINDS: tuple[PolicyKind, ...] = ("bc", "moe", "flow", "act")
 READY = "the same torch modules on ready tensors"

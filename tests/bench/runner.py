@@ -66,19 +66,19 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def measured(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
     """What the JSON holds: the machine, the peers, the rows of these families."""
-    began_s = time.monotonic()
     named = {tool: python for tool in ALL if (python := tool.named(environ))}
     versions = {tool.name: tool.version(python) for tool, python in named.items()}
     torch.set_num_threads(1)
-    rows: list[Row] = []
+    rows, seconds = list[Row](), dict[str, float]()
     with tempfile.TemporaryDirectory() as folder, _peers(named, Path(folder)) as peers, progress_bar("bench", len(names)) as advance:
         stage = Stage(Path(folder), peers)
         for done, name in enumerate(names):
             stage.say = functools.partial(advance, done)
+            began_s = time.monotonic()
             rows += FAMILIES[name](stage)
+            seconds[name] = round(time.monotonic() - began_s, 1)
         advance(len(names), "")
         versions |= {name: ", ".join(f"{k} {v}" for k, v in peer.versions.items()) for name, peer in peers.items() if peer.versions}
-    seconds = round(time.monotonic() - began_s)
     return {"machine": machine.facts(), "peers": versions, "seconds": seconds, "rows": [row.to_json() for row in rows]}
 
 
@@ -95,10 +95,17 @@ def _peers(named: Mapping[Any, str], folder: Path) -> Iterator[dict[str, Peer]]:
 def write(out: Path, found: Mapping[str, Any]) -> None:
     """Both files, each whole or not at all; what the page says around its table stays."""
     out.mkdir(parents=True, exist_ok=True)
-    replace_file(out / "bench.json", (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
+    replace_file(out / "bench.json", as_json(found).encode())
     page = out / "bench.md"
     text = page.read_text(encoding="utf-8") if page.exists() else PAGE
     replace_file(page, BLOCK.sub(lambda _: f"<!-- bench:begin -->\n{body(found)}\n<!-- bench:end -->", text).encode())
+
+
+def as_json(found: Mapping[str, Any]) -> str:
+    """One part a line, and one row."""
+    parts = {name: json.dumps(value, ensure_ascii=False) for name, value in found.items()}
+    parts["rows"] = "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in found["rows"]) + "\n]"
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in parts.items()) + "\n}\n"
 
 
 def body(found: Mapping[str, Any]) -> str:
