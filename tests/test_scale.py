@@ -124,7 +124,13 @@ def test_numbers_are_said_in_three_digits_and_a_unit_that_makes_them_short(value
 
 
 def test_the_measures_measure(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, value in ((sessions, "ROUNDS", 1), (sessions, "COMMITS", 1), (sessions, "WITHOUT", 4), (learning, "ROUNDS", 1)):
+    for module, name, value in (
+        (sessions, "ROUNDS", 1),
+        (sessions, "SYNC_ROUNDS", 1),
+        (sessions, "COMMITS", 1),
+        (sessions, "WITHOUT", 4),
+        (learning, "ROUNDS", 1),
+    ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(learning, "STEPS", {"bc": 2})
     monkeypatch.setattr(sessions, "A_LINK", 2)
