@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 endif
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic experts faults figures gallery inverse human-data labels matrix other-pythons scale screenshot sitting tables task-table policies clean
+.PHONY: demo test lint bench bench-policies bench-recording bench-sessions check-lerobot check-minari check-robomimic docs experts faults figures gallery gif inverse human-data labels matrix other-pythons scale screenshot sitting tables task-table tutorial policies clean
 
 demo: $(STAMP)
 	$(BIN)/python -m learn demo --out demo-output
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not real_time"
+	$(BIN)/python -m pytest -m real_time
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -41,6 +42,9 @@ check-lerobot check-minari check-robomimic: $(STAMP)
 experts: $(STAMP)
 	$(BIN)/python tests/train_experts.py
 
+docs: $(STAMP)
+	$(BIN)/python tests/build_site.py
+
 faults: $(STAMP)
 	$(BIN)/python tests/fault_injection.py
 
@@ -52,6 +56,9 @@ screenshot: $(STAMP)
 
 gallery: $(STAMP)
 	$(BIN)/python tests/gallery.py docs/gallery.png
+
+gif: $(STAMP)
+	$(BIN)/python tests/gif.py docs/recorder.gif
 
 policies: $(STAMP)
 	$(BIN)/python tests/policy_study.py
@@ -83,6 +90,9 @@ other-pythons: $(STAMP)
 tables: $(STAMP)
 	$(BIN)/python tests/tables.py
 
+tutorial: $(STAMP)
+	$(BIN)/python tests/tutorial.py
+
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -90,4 +100,4 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) demo-output tutorial-output site .mypy_cache .ruff_cache .pytest_cache

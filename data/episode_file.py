@@ -16,7 +16,7 @@ from data.episode import Array, Episode, Part
 from data.errors import DamagedError, UserError
 from data.files import replace_file
 from data.hdf5 import DAMAGE, image_of, in_memory, names, read_array
-from data.schema import SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Field
+from data.schema import FILE_NAMES, SCHEMA_VERSION, STEP_FIELDS, EpisodeMeta, Field
 
 CHECKED_SINCE = 3  # the schema version that brought checksums
 
@@ -75,10 +75,8 @@ def _attributes(meta: EpisodeMeta, length: int, digests: Mapping[str, str]) -> d
 
 
 def _named(meta: EpisodeMeta) -> dict[str, Any]:
-    """The attributes under their names in the file: the model is robomimic's `model_file`."""
-    attrs = meta.to_attrs()
-    attrs["model_file"] = attrs.pop("model_xml")
-    return attrs
+    """The attributes under their names in the file."""
+    return {FILE_NAMES.get(name, name): value for name, value in meta.to_attrs().items()}
 
 
 def write_array(file: h5py.Group, name: str, array: Array) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of a demonstration: the field table that the writer, the reader and the README share."""
+"""What is kept of a demonstration: the field table that the writer, the reader and the documentation share."""
 
 import json
 import math
@@ -162,8 +162,52 @@ class EpisodeMeta:
         return cls(**values)
 
 
+MEANINGS: Mapping[str, str] = {
+    "env_id": "the environment's id",
+    "env_kwargs": "its arguments, JSON",
+    "seed": "what `reset(seed=…)` was given",
+    "outcome": "success, failure, discarded, partial or abandoned",
+    "operator": "who drove: the device's name",
+    "task": "one line for people",
+    "behaviour_mode": "the way it was done, as the operator tagged it",
+    "found_mode": "the way it was done, as the environment itself says",
+    "control_hz": "steps a second",
+    "late_ticks": "ticks that began more than 2 ms late",
+    "max_lateness_s": "the latest of them, in seconds",
+    "clock": "real, or simulated",
+    "parent": "of an abandoned branch: the episode that went on; else −1",
+    "branch_step": "of an abandoned branch: where they part, in its own steps; else −1",
+    "dagger_round": "the round of DAgger it is a rollout of; else −1",
+    "model_xml": "the simulator's model (MJCF), under robomimic's name",
+    "settings": "mapping, stick map, the scripted operator's numbers, what an import knew, JSON",
+    "versions": "of Python, MuJoCo and the others it was recorded with, JSON",
+    "created": "when, ISO 8601 in UTC",
+    "idle_start": "idle steps set aside in `idle/start`",
+    "idle_end": "idle steps set aside in `idle/end`",
+    "uid": "its name, wherever it is copied to",
+    "recovered": "the recorder was killed while it ran; what was on disk by then is here",
+    "origin": "the session and number it was merged from",
+    "schema_version": "of these tables",
+    "success": "the outcome is success",
+}
+FILE_NAMES = {"model_xml": "model_file"}
+WRITERS = (
+    ("num_samples", "int", 1, "T, the number of steps"),
+    ("digests", "str", 3, "of each dataset, JSON: 128-bit BLAKE2b over dtype, shape and values"),
+    ("checksum", "str", 3, "128-bit BLAKE2b over all other attributes"),
+)
+
+
+def attribute_table() -> str:
+    """The attributes of an episode file as Markdown: `EpisodeMeta`'s, then what the writer adds."""
+    rows = ["| attribute | type | since | meaning |", "| --- | --- | --- | --- |"]
+    for name, value in EpisodeMeta("", {}, 0, Outcome.SUCCESS, "").to_attrs().items():
+        rows.append(f"| `{FILE_NAMES.get(name, name)}` | {type(value).__name__} | {SINCE.get(name, 1)} | {MEANINGS[name]} |")
+    return "\n".join(rows + [f"| `{name}` | {kind} | {since} | {meaning} |" for name, kind, since, meaning in WRITERS])
+
+
 def field_table() -> str:
-    """The field table as Markdown, for the README."""
+    """The field table as Markdown."""
     rows = ["| field | dtype | shape | unit | meaning |", "| --- | --- | --- | --- | --- |"]
     rows += [f"| `{f.name}` | {f.dtype} | ({', '.join(f.shape)}) | {f.unit} | {f.meaning} |" for f in STEP_FIELDS]
     return "\n".join(rows)

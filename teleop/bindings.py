@@ -1,4 +1,4 @@
-"""What each button does, as data: the loop, the window's key map and the README's table all come from here."""
+"""What each button does, as data: the loop, the window's key map and the documentation's table all come from here."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -128,7 +128,7 @@ def cue_of(pressed: frozenset[Button], phase: Phase) -> Cue | None:
 
 
 def control_table() -> str:
-    """The controls as Markdown, for the README."""
+    """The controls as Markdown."""
     rows = ["| gamepad | keyboard | what it does |", "| --- | --- | --- |"]
     shown = (*STICK_HELP, *((b.pad, b.key, b.meaning) for b in BINDINGS), *VIEW_HELP, *TAG_HELP, *PILOT_HELP, LATER_HELP)
     rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in shown]

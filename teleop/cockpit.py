@@ -8,7 +8,6 @@ from typing import Any
 
 import gymnasium
 
-import teleop
 from data.errors import UserError
 from data.schema import Phase, Source
 from data.session import Session
@@ -22,7 +21,7 @@ from teleop.devices.nobody import Nobody
 from teleop.devices.raw_gamepad import RawGamepad
 from teleop.devices.raw_sources import raw_pads
 from teleop.devices.scripted import OperatorConfig, ScriptedOperator
-from teleop.envs import make_plant
+from teleop.envs import is_plant, make_plant
 from teleop.envs.adapter import Guest
 from teleop.envs.arm import ArmEnv
 from teleop.envs.plant import Plant
@@ -174,7 +173,8 @@ def open_cockpit(config: CockpitConfig) -> Iterator[Cockpit]:
 
 def _open_env(config: CockpitConfig) -> tuple[gymnasium.Env[Any, Any], Plant, StickMap | None]:
     """The env without its time limit where the loop keeps the time: it can rewind."""
-    unlimited = {"max_episode_steps": -1} if config.env_id in teleop.ENV_IDS or config.max_seconds is not None else {}
+    keeps_time = config.max_seconds is not None or is_plant(config.env_id, config.env_kwargs)
+    unlimited = {"max_episode_steps": -1} if keeps_time else {}
     env, plant = make_plant(config.env_id, {**config.env_kwargs, **unlimited})
     if not isinstance(plant, Guest):
         if config.sticks is not None:

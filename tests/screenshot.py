@@ -1,6 +1,6 @@
 """Draw what the operator sees, by the real loop over the real arm.
 
-`python tests/screenshot.py docs/recorder.png` draws the README's picture; `--screen NAME` another one, `--all` every one into
+`python tests/screenshot.py docs/recorder.png` draws the recorder's picture; `--screen NAME` another one, `--all` every one into
 the folder OUT, at both sizes; `--times` prints what a picture costs, by part. Needs no display.
 """
 

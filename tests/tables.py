@@ -1,4 +1,4 @@
-"""Write the README's generated tables between their markers: python tests/tables.py.
+"""Write the generated tables between their markers, in README.md and docs/, and docs/commands.md: python tests/tables.py.
 
 The table of results is taken from the last `make demo`, where there is one; that of ratios from the last `make bench`.
 """
@@ -6,19 +6,32 @@ The table of results is taken from the last `make demo`, where there is one; tha
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.table import readme_table as bench_table
+from reference import command_reference
 
-from data.schema import field_table
+from data.schema import attribute_table, field_table
 from learn.gates import gate_table
+from learn.policies.table import policy_table, recipe_table
 from teleop.bindings import control_table
 
-README = Path(__file__).parent.parent / "README.md"
-DEMO = README.parent / "demo-output" / "summary.json"
-TABLES = {"controls": control_table, "fields": field_table, "gates": gate_table, "bench": bench_table}
+ROOT = Path(__file__).parent.parent
+COMMANDS = ROOT / "docs" / "commands.md"
+PAGES = (ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md") if path != COMMANDS))
+DEMO = ROOT / "demo-output" / "summary.json"
+TABLES: dict[str, Callable[[], str]] = {
+    "attributes": attribute_table,
+    "bench": bench_table,
+    "controls": control_table,
+    "fields": field_table,
+    "gates": gate_table,
+    "kinds": policy_table,
+    "recipes": recipe_table,
+}
 
 
 def demo_table() -> str:
@@ -35,15 +48,22 @@ def demo_table() -> str:
     return "\n".join(rows)
 
 
-def with_tables(text: str) -> str:
+def with_tables(text: str, tables: dict[str, Callable[[], str]] | None = None) -> str:
     """`text` with every generated table in its place."""
-    for name, table in TABLES.items():
-        block = f"<!-- {name}:begin -->\n{table()}\n<!-- {name}:end -->"
-        text = re.sub(rf"<!-- {name}:begin -->.*?<!-- {name}:end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+    for name, table in (tables or TABLES).items():
+        markers = rf"<!-- {name}:begin -->.*?<!-- {name}:end -->"
+        if re.search(markers, text, re.DOTALL):
+            block = f"<!-- {name}:begin -->\n{table()}\n<!-- {name}:end -->"
+            text = re.sub(markers, lambda _, block=block: block, text, flags=re.DOTALL)
     return text
 
 
+def write_tables() -> None:
+    tables = {**TABLES, **({"demo": demo_table} if DEMO.exists() else {})}
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+    COMMANDS.write_text(command_reference(), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    if DEMO.exists():
-        TABLES["demo"] = demo_table
-    README.write_text(with_tables(README.read_text(encoding="utf-8")), encoding="utf-8")
+    write_tables()

@@ -161,7 +161,7 @@ ROWS = [
 
 def test_the_readme_has_a_line_for_each_headline() -> None:
     lines = table.compact(ROWS).splitlines()
-    assert lines[2:] == ["| a step | 1.00 ms | bare 0.500×, robosuite 31.0× |", "| episodes gone | 0 % | LeRobot (100 %) |"]
+    assert lines[2:] == ["| a step | 1.00 ms | bare 0.500× · robosuite 31.0× |", "| episodes gone | 0 % | LeRobot (100 %) |"]
 
 
 def test_the_page_has_every_comparison_with_its_notes_below() -> None:

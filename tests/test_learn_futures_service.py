@@ -14,6 +14,8 @@ from learn.futures.ghosts import Paused, ghosts
 from learn.futures.service import GhostService
 from learn.policies import PolicyConfig, build_policy
 
+pytestmark = pytest.mark.real_time
+
 PATIENCE_S = 60.0
 
 

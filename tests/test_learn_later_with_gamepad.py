@@ -16,6 +16,8 @@ from data.schema import Source
 from data.session import Session
 from learn.later.queue import Queue
 
+pytestmark = pytest.mark.real_time
+
 
 @dataclass(frozen=True)
 class Sitting:

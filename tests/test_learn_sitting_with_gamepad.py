@@ -15,6 +15,8 @@ from learn.promotion import first_scene
 from learn.sitting.log import SittingLog, read_log
 from teleop.stick import BUTTONS, Button, Stick
 
+pytestmark = pytest.mark.real_time
+
 
 @dataclass(frozen=True)
 class Sitting:

@@ -1,5 +1,6 @@
 """Specification of the studies' frame: jobs are done once, a study goes on where it stopped, its page needs nothing else."""
 
+import functools
 import json
 import os
 import re
@@ -160,7 +161,8 @@ def test_plots_name_what_they_show() -> None:
 
 def test_ctrl_c_ends_a_study_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "learn", "study", "trajectories", "--out", str(tmp_path / "s"), "--workers", "2"]
-    study = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    hears = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # also where these tests run behind a shell
+    study = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=hears)
     while not (tmp_path / "s" / "study.json").exists():
         time.sleep(0.05)
     study.send_signal(signal.SIGINT)

@@ -72,7 +72,10 @@ def test_both_get_as_many_labels_and_begin_with_the_same(bc: Chain, dagger: Chai
 def test_the_policy_drives_and_every_answer_is_the_experts(contest: Contest, out: Path) -> None:
     episode = session_of(Chain(contest, 0, "dagger"), out).read(contest.demonstrations)
     assert episode.meta.dagger_round == 1
-    assert (episode.steps["source"] == Source.POLICY).all()
+    drove = episode.steps["source"] == Source.POLICY
+    assert 0.2 < drove.mean() < 0.8  # β is a half in the first round
+    assert np.array_equal(episode.steps["actions"][drove], episode.steps["policy_actions"][drove])
+    assert np.array_equal(episode.steps["actions"][~drove], episode.steps["labels"][~drove])
     env, plant = make_plant(contest.env_id, {})
     advice = ARENAS[contest.env_id].advise(plant)
     plant.begin_again(episode.meta.seed, np.asarray(episode.steps["sim_state"][0], np.float64))
@@ -185,7 +188,14 @@ def test_differences_are_taken_seed_by_seed() -> None:
 
 @pytest.mark.parametrize(
     ("interval", "seeds", "sign"),
-    [((2.0, 1.0, 3.0), 5, 1), ((-2.0, -3.0, -1.0), 5, -1), ((2.0, -1.0, 5.0), 5, 0), ((2.0, 2.0, 2.0), 1, 0), (None, 5, 0)],
+    [
+        ((2.0, 1.0, 3.0), 5, 1),
+        ((-2.0, -3.0, -1.0), 5, -1),
+        ((2.0, -1.0, 5.0), 5, 0),
+        ((2.0, 2.0, 2.0), 1, 0),
+        ((2.0, 2.0, 2.0), 2, 0),
+        (None, 5, 0),
+    ],
 )
 def test_only_an_interval_without_0_decides(interval: Sequence[float] | None, seeds: int, sign: int) -> None:
     assert decided(interval, seeds) == sign
@@ -216,10 +226,13 @@ def test_the_answer_follows_the_intervals(gaps: Sequence[Any], distance: Any, se
             "labels": 100.0 * (k + 1),
             "score": {"bc": (60.0, 50.0, 70.0), "dagger": (62.0, 50.0, 70.0), "difference": gap},
             "distance": {"bc": (1.5, 1.0, 2.0), "dagger": (1.2, 1.0, 1.4), "difference": distance},
+            "error": {"bc": (0.3, 0.2, 0.4), "dagger": (0.2, 0.1, 0.3)},
+            "error_there": {"bc": (0.1, 0.0, 0.2), "dagger": (0.2, 0.1, 0.3)},
         }
         for k, gap in enumerate(((0.0, 0.0, 0.0), *gaps))
     ]
     words = answer({"env": "Reacher-v5", "score": "return", "points": points, "expert": {"distance": (0.9, 0.8, 1.0)}}, seeds)
     assert all(word in words for word in said), words
     assert "with 300 labels, 62 % against 60 %" in words
-    assert "in the same new scenes, are 0.90 from it" in words
+    assert "and the expert's own, in the same new scenes, 0.90" in words
+    assert "in its own states DAgger is 1.0 times as wrong as in the expert's states, behaviour cloning 3.0 times" in words

@@ -14,6 +14,8 @@ from data.schema import Outcome, Phase, Source
 from data.session import Session
 from learn.rounds import Round, read_rounds
 
+pytestmark = pytest.mark.real_time
+
 
 @dataclass(frozen=True)
 class Sitting:

@@ -1,8 +1,7 @@
-"""Specification of the README: its tables are the code's, its commands exist."""
+"""Specification of the README: its commands exist and are all of them, its links hold. Its tables and blocks: tests/test_docs.py."""
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,11 @@ from bench.table import readme_table as bench_table
 from command_lines import SUBCOMMANDS, commands_of
 
 from data.cli import _parse
-from data.schema import field_table
-from learn.gates import gate_table
-from teleop.bindings import control_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELL_LINES = [line.split("#")[0].strip() for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 COMMAND_LINES = [line for line in SHELL_LINES if line.startswith("python -m ")] + re.findall(r"`(python -m [^`]+)`", README)
-
-
-@pytest.mark.parametrize(
-    ("name", "table"), [("fields", field_table), ("controls", control_table), ("gates", gate_table), ("bench", bench_table)]
-)
-def test_a_generated_table_is_up_to_date(name: str, table: Callable[[], str]) -> None:
-    (written,) = re.findall(rf"<!-- {name}:begin -->\n(.*?)\n<!-- {name}:end -->", README, re.DOTALL)
-    assert written == table(), "run: make tables"
 
 
 def test_the_ratios_are_fifteen_lines_at_most() -> None:
@@ -58,3 +46,10 @@ def test_a_make_target_in_the_readme_exists(line: str) -> None:
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
 def test_a_local_link_in_the_readme_leads_somewhere(target: str) -> None:
     assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((docs/[^)#]+#[^)]+)\)", README))))
+def test_a_place_that_the_readme_links_to_is_there(link: str) -> None:
+    page, _, place = link.partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    assert place in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]

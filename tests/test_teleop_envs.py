@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -14,7 +15,7 @@ from test_teleop_support import put
 
 from data.errors import UserError
 from teleop.envs import longest_evaluation_s, make_env, make_plant
-from teleop.envs.arm import quat_xyzw
+from teleop.envs.arm import ArmEnv, quat_xyzw
 from teleop.envs.tasks.lift import HALF_M, LIFTED_M, Lift
 from teleop.envs.tasks.reach import REACHED_M, Reach
 from teleop.experts.aim import Wish
@@ -378,3 +379,30 @@ def test_the_teleop_prefix_is_understood():
     assert isinstance(env.unwrapped, Reach)
     assert gymnasium.spec("PandaReach-v0").max_episode_steps == 150
     env.close()
+
+
+OWN_TASK = """
+import gymnasium
+from teleop.envs.tasks.reach import Reach
+
+class Near(Reach):
+    task = "of one's own"
+
+gymnasium.register("Near-v0", entry_point="own_task:Near", max_episode_steps=7)
+"""
+
+
+def test_a_task_of_ones_own_is_a_plant_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_task.py").write_text(OWN_TASK, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    env, plant = make_plant("own_task:Near-v0", {"robot": "ur5e"})
+    assert isinstance(plant, ArmEnv)
+    assert (plant.task, plant.robot.name) == ("of one's own", "ur5e")
+    assert longest_evaluation_s("own_task:Near-v0", {}) == 7 / 20
+    env.close()
+
+
+@pytest.mark.parametrize("env_id", ["nowhere:Near-v0", "own_task:Far-v0"])
+def test_a_task_that_is_not_there_is_said_in_one_line(env_id: str) -> None:
+    with pytest.raises(UserError, match="there is no environment"):
+        make_plant(env_id, {})

@@ -34,6 +34,8 @@ from teleop.mapping import Directions, MappingConfig
 from teleop.replay import plant_of, verify
 from teleop.stick import Axis, Button, make_stick
 
+pytestmark = pytest.mark.real_time
+
 DOOR = "gymnasium_robotics:AdroitHandDoor-v1"
 EXACT = ("Reacher-v5", "Pusher-v5", DOOR)
 EVERY = ("CartPole-v1", *EXACT)

@@ -16,6 +16,8 @@ from data.session import Session
 from teleop.mapping import MappingConfig, stick_to_action
 from teleop.stick import AXES, BUTTONS, Axis, Button, stick_from_array
 
+pytestmark = pytest.mark.real_time
+
 TESTS = Path(__file__).parent
 
 

@@ -20,7 +20,7 @@ from learn.checkpoint import Checkpoint
 from learn.evaluate import without_unused_cameras
 from learn.export.check import TOLERANCE, Agreement, Feeds, agreement
 from learn.export.graph import NOISE, Graph, graph_of
-from teleop.envs import make_plant
+from teleop.envs import is_plant, make_plant
 from teleop.envs.plant import Plant
 
 if TYPE_CHECKING:
@@ -109,10 +109,11 @@ def facts_of(trained: Checkpoint, graph: Graph) -> dict[str, str]:
     policy, env_id = trained.policy, trained.env_id.removeprefix("teleop:")
     kwargs = without_unused_cameras(policy, trained.env_kwargs)
     hz = _control_hz(trained.env_id, kwargs)
-    ours = env_id in teleop.ENV_IDS
+    ours = is_plant(env_id, kwargs)
+    name = env_id if ":" in env_id else f"teleop:{env_id}"
     return {
         "kind": policy.config.kind,
-        "env_id": f"teleop:{env_id}" if ours else f"teleop:{teleop.GUEST_ID}",
+        "env_id": name if ours else f"teleop:{teleop.GUEST_ID}",
         "env_kwargs": json.dumps(kwargs if ours else {"env_id": env_id, "env_kwargs": kwargs}, sort_keys=True),
         **({} if hz is None else {"control_hz": f"{hz:g}"}),
         "execute": str(policy.config.execute),

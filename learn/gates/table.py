@@ -1,4 +1,4 @@
-"""Table: the gates, for the README."""
+"""Table: the gates, for the documentation."""
 
 from typing import NamedTuple
 

@@ -1,9 +1,11 @@
 """Environments: the robots, the scene, the tasks, any Gymnasium environment, and how one is made by name."""
 
+import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import load_env_creator
 
 import teleop
 from data.errors import UserError, one_of
@@ -11,13 +13,13 @@ from teleop.envs.plant import Plant
 
 
 def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
-    """One of our environments, or any registered one made drivable (`adapter.Guest`); with its time limit.
+    """One of our environments, a task of your own, or any registered one made drivable (`adapter.Guest`); with its time limit.
 
     An id may name the module that registers it (`module:id`). An unknown id is a UserError that lists ours.
     """
     name = env_id.removeprefix("teleop:")
     try:
-        return gymnasium.make(name, **kwargs) if name in teleop.ENV_IDS else make_guest(name, kwargs)
+        return gymnasium.make(name, **kwargs) if is_plant(name, kwargs) else make_guest(name, kwargs)
     except (gymnasium.error.Error, ModuleNotFoundError) as error:
         words = f"allowed: {one_of(teleop.ENV_IDS)}, or any registered Gymnasium id (MODULE:ID imports the module that registers it)"
         if isinstance(error, ModuleNotFoundError):
@@ -25,6 +27,22 @@ def make_env(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
         raise UserError(f"there is no environment {env_id!r} ({_first_line(error)}); {words}") from error
     except TypeError as error:
         raise UserError(f"{env_id} does not take these options ({_first_line(error)})") from error
+
+
+def is_plant(env_id: str, env_kwargs: Mapping[str, Any]) -> bool:
+    """Whether the id is of a `Plant` itself: ours, or a task of your own, `module:id`, made as ours are (docs/cookbook.md)."""
+    if env_id in teleop.ENV_IDS:
+        return True
+    module, colon, name = env_id.partition(":")
+    if not colon or "python" in env_kwargs:
+        return False
+    try:
+        pkgutil.resolve_name(module)  # registers it
+        entry = gymnasium.spec(name).entry_point
+    except (gymnasium.error.Error, ModuleNotFoundError, ValueError):
+        return False  # making it says why
+    made = load_env_creator(entry) if isinstance(entry, str) else entry
+    return isinstance(made, type) and issubclass(made, Plant)
 
 
 def make_guest(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.Env[Any, Any]:
@@ -48,7 +66,7 @@ def longest_evaluation_s(env_id: str, env_kwargs: Mapping[str, Any]) -> float | 
         return teleop.ENV_IDS[env_id] / Plant.control_hz
     env, plant = make_plant(env_id, env_kwargs)
     env.close()
-    steps = plant.longest_steps
+    steps = plant.longest_steps or (env.spec.max_episode_steps if env.spec else None)
     return None if steps is None else steps / plant.control_hz
 
 

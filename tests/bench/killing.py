@@ -23,7 +23,8 @@ GONE = Thing("sigkill", "kept episodes that are gone after a SIGKILL", "%")
 LOST = Thing("sigkill", "driving of the running episode lost by a SIGKILL, worst", "s")
 SIDES: Mapping[str, str] = {
     "robosuite": "its script of collecting demonstrations, by the steps that its raw files hold",
-    "LeRobot": "add_frame and save_episode, as lerobot-record does; what LeRobot itself reads afterwards",
+    "LeRobot": "add_frame and save_episode, as lerobot-record does; its finalize comes at the end, also after Ctrl-C or an error; "
+    "what LeRobot itself reads afterwards",
 }
 
 

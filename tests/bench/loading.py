@@ -1,6 +1,5 @@
 """Windows for training, as ready as the network's first layer wants them: ours, numpy's own gathering, robomimic, LeRobot."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 
@@ -10,6 +9,7 @@ import torch
 from bench.row import FLOOR, Row, Thing
 from bench.stage import Stage
 from bench.turns import Side, seconds_of
+from data.cores import core_count
 from learn.dataset import Frames, load_frames
 from learn.policies import PolicyConfig
 from learn.policies.config import PolicyKind
@@ -34,7 +34,7 @@ def rows(stage: Stage) -> list[Row]:
         _robomimic(stage, "robomimic, all in memory", seen, pictures, "all", KEPT),
         _robomimic(stage, "robomimic, pictures from the file", seen, pictures, "low_dim", READ),
     ]
-    workers = len(os.sched_getaffinity(0))
+    workers = core_count()
     chunked = [Side(FLOOR, "numpy's indexing", floor(stage.seen, CHUNK))]
     if "LeRobot" in stage.peers:
         asked = {"root": str(stage.films), "chunk": CHUNK, "batch": BATCH, "batches": EPOCH, "workers": workers}

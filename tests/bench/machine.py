@@ -1,12 +1,13 @@
 """What the figures were measured on: no names, no paths."""
 
 import contextlib
-import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from data.cores import core_count
 
 PACKAGES = ("mujoco", "torch", "numpy", "h5py", "gymnasium", "onnxruntime")
 
@@ -14,7 +15,7 @@ PACKAGES = ("mujoco", "torch", "numpy", "h5py", "gymnasium", "onnxruntime")
 def facts() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": core_count(),
         "processor": _of_file("/proc/cpuinfo", "model name") or platform.processor(),
         "memory_gb": round(int((_of_file("/proc/meminfo", "MemTotal") or "0 kB").split()[0]) / 1e6, 1),
         "system": platform.system(),

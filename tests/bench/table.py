@@ -35,7 +35,7 @@ def compact(rows: Sequence[Row]) -> str:
     for thing in things_of(rows):
         mine = [row for row in rows if row.thing == thing and row.theirs]
         if thing.headline and mine:
-            lines.append(f"| {thing.what} | {here(mine[0])} | {', '.join(f'{row.against} {cell(row)}' for row in mine)} |")
+            lines.append(f"| {thing.what} | {here(mine[0])} | {' · '.join(f'{row.against} {cell(row)}' for row in mine)} |")
     return "\n".join(lines)
 
 

@@ -58,9 +58,9 @@ class Arena:
         return {} if most_steps is None else {"max_episode_steps": most_steps}
 
     def cockpit(self, contest: Contest, first_scene: int) -> CockpitConfig:
-        """The expert at the sticks, in simulated time; episode n is driven in scene `first_scene` + n."""
+        """The expert at the sticks, in simulated time; episode n is driven in scene `first_scene` + n. Every step and answer is kept."""
         most_s = None if contest.most_steps is None else contest.most_steps / Plant.control_hz
-        return CockpitConfig(self.env_id, headless=True, seed=first_scene, max_seconds=most_s, **self.sits)
+        return CockpitConfig(self.env_id, headless=True, seed=first_scene, max_seconds=most_s, trims=False, **self.sits)
 
     def state_of(self, obs: Observation) -> Floats:
         """(…, D) of an observation, or of an episode of them (T, n)."""

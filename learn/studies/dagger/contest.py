@@ -19,7 +19,8 @@ class Contest:
 
     After each a network is trained from scratch with `minibatches` and judged in the same `scenes`; `seeds` times. `reference` are the
     expert's episodes that states are held against. `most_steps` of an episode (None: the environment's own limit), `every` as many of
-    them are a point of a curve along it. `beta`: how often an answer is executed, too; of the demonstrations that is always.
+    them are a point of a curve along it. `beta`: how often an answer is executed, too: of the demonstrations always, then half of them,
+    a quarter … (Ross et al. 2011, section 3: else the first policies, which make many mistakes, visit what is soon irrelevant).
     """
 
     env_id: str
@@ -33,7 +34,7 @@ class Contest:
     reference: int = 200
     most_steps: int | None = None
     every: int = 1
-    beta: BetaSchedule = field(default_factory=BetaSchedule)
+    beta: BetaSchedule = field(default_factory=lambda: BetaSchedule("exponential", start=0.5, decay=0.5))
 
     def training(self, seed: int) -> TrainConfig:
         """One action at a time, from all labels there are, those of failed demonstrations too; the last weights are taken."""

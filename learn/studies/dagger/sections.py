@@ -10,7 +10,7 @@ from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
 from learn.studies.dagger.shift import STILL
-from learn.studies.dagger.verdicts import NAMES, Interval, decided, how_wrong, rounded
+from learn.studies.dagger.verdicts import NAMES, Interval, decided, rounded, who_stands_still
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import GREY, Axes, Dot, Series, curves
 
@@ -49,7 +49,7 @@ def sections_of(contests: Sequence[Contest], found: Sequence[Found], out: Path) 
     for contest, one in both:
         notes = [paragraph(SHIFT_TEXT), paragraph(one["state"], note=True)]
         sections.append(Section(f"shift-{ARENAS[one['env']].slug}", f"Where they drive: {one['env']}", [*notes, *_shift(contest, one)]))
-    errors = [paragraph(GROWTH_TEXT), side_by_side(*(_errors(one) for one in found)), *(paragraph(how_wrong(one)) for one in found)]
+    errors = [paragraph(GROWTH_TEXT), side_by_side(*(_errors(one) for one in found)), *(paragraph(who_stands_still(one)) for one in found)]
     sections.append(Section("errors", "Errors along the episode", errors))
     sections.append(Section("numbers", "Every number", [part for contest, one in both for part in _numbers(contest, one)]))
     sections.append(Section("films", "Both at work", [_films(contest, one, out) for contest, one in both]))
@@ -87,7 +87,8 @@ def _dot_title(point: Found, method: Method) -> str:
 def _terms(contest: Contest, one: Found) -> Html:
     """Who the expert is and what the score means."""
     expert, beta = one["expert"], [contest.beta.beta(k) for k in range(1, contest.rounds + 1)]
-    executed = "never executed (β = 1 for the demonstrations, then 0)" if not any(beta) else f"executed with β = {beta} in the rounds"
+    shares = ", ".join(f"{share:g}" for share in beta)
+    executed = f"carried out in a share β of the steps, {shares} in the rounds" if any(beta) else "never carried out, β = 0"
     if one["score"] == "success":
         score = f"Score: successes within {contest.most_steps} steps; the expert's are {_expert_score(one):.0f} %."
     else:
@@ -96,7 +97,7 @@ def _terms(contest: Contest, one: Found) -> Html:
             f"Score: mean return of whole episodes in the same scenes, 0 % what acting at random comes to ({rounded(worst, 1)}), 100 % "
             f"what the expert does ({rounded(best, 1)})."
         )
-    return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed}. {score}", note=True)
+    return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed} (1 in the demonstrations). {score}", note=True)
 
 
 def _shift(contest: Contest, one: Found) -> list[Html]:
@@ -105,7 +106,7 @@ def _shift(contest: Contest, one: Found) -> list[Html]:
     plots = [_distances(one, one["points"][k]) for k in chosen]
     dots = {m: [_dot(point["labels"], point["distance"][m]) for point in one["points"]] for m in METHODS}
     series = [Series(NAMES[m], dots[m], COLOURS[m]) for m in METHODS]
-    axes = Axes("labels", "mean distance (sd)", lines={"expert": one["expert"]["distance"][0]})
+    axes = Axes("labels", "mean distance (sd)", _from_zero(series), lines={"expert": one["expert"]["distance"][0]})
     plots.append(figure("Over labels", "mean over an episode", curves("mean distance over labels", series, axes)))
     return [side_by_side(*plots[k : k + 2]) for k in range(0, len(plots), 2)]
 
@@ -114,8 +115,15 @@ def _distances(one: Found, point: Found) -> Html:
     curve = {m: [_dot(place[0], place[1:]) for place in point["distances"][m]] for m in METHODS}
     floor = Series("expert", [_dot(place[0], place[1:]) for place in one["expert"]["curve"]], EXPERT_COLOUR, dashed=True)
     series = [floor, *(Series(NAMES[m], curve[m], COLOURS[m]) for m in METHODS)]
-    plot = curves(f"distance along the episode, {point['labels']:.0f} labels", series, Axes("step", "distance (sd)"), dots=False)
+    plot = curves(
+        f"distance along the episode, {point['labels']:.0f} labels", series, Axes("step", "distance (sd)", _from_zero(series)), dots=False
+    )
     return figure(f"{point['labels']:,.0f} labels", "distance to the nearest expert state", plot)
+
+
+def _from_zero(series: Sequence[Series]) -> tuple[float, float]:
+    """A distance is never below 0, though the interval of few seeds may be; nor need that be seen whole."""
+    return 0.0, 1.5 * max(dot.y for one in series for dot in one.dots)
 
 
 def _errors(one: Found) -> Html:

@@ -76,8 +76,8 @@ def _curve(several: Sequence[Mapping[str, Sequence[float]]], contest: Contest) -
 
 
 def decided(interval: Interval | None, seeds: int) -> int:
-    """1 or −1 where an interval over at least two seeds is above or below 0; else 0."""
-    if interval is None or seeds < 2:
+    """1 or −1 where an interval over at least two seeds, which are not all the same, is above or below 0; else 0."""
+    if interval is None or seeds < 2 or interval[1] == interval[2]:
         return 0
     return int(interval[1] > 0.0) - int(interval[2] < 0.0)
 
@@ -110,21 +110,26 @@ def who_strays(found: Mapping[str, Any], seeds: int) -> str:
     sign = decided(away["difference"], seeds)
     verdict = {1: "it strays further", -1: "it strays less far", 0: "not shown to differ"}[sign]
     gap = difference_words(away["difference"], seeds, 2)
+    wrong = times_as_wrong(found["points"][-1])
     return (
-        f"With these its states are {away['dagger'][0]:.2f} standard deviations from the nearest of the expert's on average, behaviour "
-        f"cloning's {away['bc'][0]:.2f} ({gap}: {verdict}); the expert's own, in the same new scenes, are {own:.2f} from it."
+        f"With these DAgger's states are {away['dagger'][0]:.2f} standard deviations from the nearest of the expert's on average, "
+        f"behaviour cloning's {away['bc'][0]:.2f} ({gap}: {verdict}) and the expert's own, in the same new scenes, {own:.2f}; in its own "
+        f"states DAgger is {wrong['dagger']:.1f} times as wrong as in the expert's states, behaviour cloning {wrong['bc']:.1f} times."
     )
 
 
-def how_wrong(found: Mapping[str, Any]) -> str:
-    """Errors in a policy's own states as a multiple of those in the expert's, and how often it stands still, with the most labels."""
+def times_as_wrong(point: Mapping[str, Any]) -> dict[Method, float]:
+    """How wrong each method is in its own states, as a multiple of how wrong it is in the expert's."""
+    return {method: point["error"][method][0] / max(point["error_there"][method][0], 1e-9) for method in METHODS}
+
+
+def who_stands_still(found: Mapping[str, Any]) -> str:
+    """With the most labels."""
     last = found["points"][-1]
-    ratio = {method: last["error"][method][0] / max(last["error_there"][method][0], 1e-9) for method in METHODS}
-    still = {method: last["still"][method][0] for method in METHODS}
+    bc, dagger = (last["still"][method][0] for method in METHODS)
     return (
-        f"{found['env']}, with {last['labels']:,.0f} labels: in the states it comes to itself behaviour cloning is {ratio['bc']:.1f} "
-        f"times as wrong as in the expert's, DAgger {ratio['dagger']:.1f} times. Behaviour cloning stands still in {still['bc']:.0f} % of "
-        f"its steps, DAgger in {still['dagger']:.0f} %, the expert in {found['expert']['still']:.0f} %."
+        f"{found['env']}, with {last['labels']:,.0f} labels: behaviour cloning stands still in {bc:.0f} % of its steps, DAgger in "
+        f"{dagger:.0f} %, the expert in {found['expert']['still']:.0f} %."
     )
 
 

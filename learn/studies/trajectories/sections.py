@@ -18,6 +18,7 @@ Found = Mapping[str, Mapping[str, Any]]  # by environment, `TrajectoriesStudy._e
 COLOURS: Mapping[Variant, int] = {"whole": 0, "subsampled": 1}
 GREY = 8
 LOWEST, HIGHEST = -20.0, 125.0  # of the plots, in percent: what two seeds are unsure of may go far beyond
+NEAR = 50.0  # scores above it are drawn without those of chance
 
 
 def all_sections(found: Found, recipe: Recipe, seeds: int, drivers: Mapping[str, Mapping[str, FilmDriver]], out: Path) -> list[Section]:
@@ -64,8 +65,9 @@ def _title(variant: str, p: Mapping[str, Any]) -> str:
 
 
 def _plot(name: str, series: Sequence[Series], across: str, ticks: Sequence[float]) -> str:
-    ends = [y for one in series for dot in one.dots for y in (dot.low, dot.high)] + [0.0, 105.0]
-    y_range = (max(min(ends) - 3.0, LOWEST), min(max(ends) + 3.0, HIGHEST))
+    ends = [y for one in series for dot in one.dots for y in (dot.low, dot.high)] + [105.0]
+    least = min(ends) if min(ends) > NEAR else min(0.0, *ends)  # the whole way up from chance, where anybody is near it
+    y_range = (max(least - 3.0, LOWEST), min(max(ends) + 3.0, HIGHEST))
     lines = {f"{100 * TARGET:.0f} % of the expert": 100.0 * TARGET}
     return curves(name, series, Axes(across, "score (%)", y_range, ticks, log=True, lines=lines))
 
