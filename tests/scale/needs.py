@@ -108,9 +108,7 @@ def _written(f: Figures, w: World, driven_s: float) -> list[Need]:
         Need("gathering them, two cameras", seeing / w.day_s, "B/s", "bytes ÷ a day", w.network, MACHINE_NETWORK, OBSERVE),
         Need("writing, two cameras, all onto one disk", w.operators * per_s, "B/s", journal, f("disk writes"), THIS_DISK, OWN_DISK),
         Need("fsyncs, all onto one disk", w.operators * synced, "/s", syncs, f("disk fsyncs"), THIS_DISK, OWN_DISK),
-        Need(
-            "fsyncs, all onto a disk that others write to", w.operators * synced, "/s", syncs, f("disk fsyncs, busy"), THIS_DISK, OWN_DISK
-        ),
+        Need("fsyncs, all onto one disk at its worst", w.operators * synced, "/s", syncs, f("disk fsyncs at worst"), THIS_DISK, OWN_DISK),
     ]
 
 
