@@ -146,7 +146,8 @@ HONESTY = (
     "not in it. Opening a session reads every line of its catalog: faster code would move that limit by a factor, and only a session that "
     "is opened in parts would remove it; that is no small change and is not made. The scripted operator is quick; where people take "
     "longer for an episode there are fewer files, and as many steps and nearly as many bytes. Seconds of one core are counted by the "
-    "operating system for the process, so that others at work on the machine count little; seconds of the clock are the best of several. "
+    "operating system for the process, so that others at work on the machine count little; seconds of the clock are the best of several, "
+    "and what a disk makes durable depends most on who else writes to it. "
     "Pictures are drawn by the processor where the machine has no graphics card, and learned from by it: a card changes both by more than "
     "anything else on this page. Ray and torchrun were tried on several nodes of one machine ([cluster.md](cluster.md)); what a real "
     "network adds was not measured.",
