@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.table import readme_table as bench_table
+from bench.table import page_table, readme_table
 from reference import command_reference
 
 from data.schema import attribute_table, field_table
@@ -25,11 +25,12 @@ PAGES = (ROOT / "README.md", *sorted(path for path in (ROOT / "docs").glob("*.md
 DEMO = ROOT / "demo-output" / "summary.json"
 TABLES: dict[str, Callable[[], str]] = {
     "attributes": attribute_table,
-    "bench": bench_table,
+    "bench": page_table,
     "controls": control_table,
     "fields": field_table,
     "gates": gate_table,
     "kinds": policy_table,
+    "ratios": readme_table,
     "recipes": recipe_table,
 }
 

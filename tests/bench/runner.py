@@ -98,7 +98,7 @@ def write(out: Path, found: Mapping[str, Any]) -> None:
     replace_file(out / "bench.json", as_json(found).encode())
     page = out / "bench.md"
     text = page.read_text(encoding="utf-8") if page.exists() else PAGE
-    replace_file(page, BLOCK.sub(lambda _: f"<!-- bench:begin -->\n{body(found)}\n<!-- bench:end -->", text).encode())
+    replace_file(page, BLOCK.sub(lambda _: f"<!-- bench:begin -->\n{table.body(found)}\n<!-- bench:end -->", text).encode())
 
 
 def as_json(found: Mapping[str, Any]) -> str:
@@ -106,10 +106,3 @@ def as_json(found: Mapping[str, Any]) -> str:
     parts = {name: json.dumps(value, ensure_ascii=False) for name, value in found.items()}
     parts["rows"] = "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in found["rows"]) + "\n]"
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {text}" for name, text in parts.items()) + "\n}\n"
-
-
-def body(found: Mapping[str, Any]) -> str:
-    """The page's generated part."""
-    rows = [Row.from_json(row) for row in found["rows"]]
-    peers = "; ".join(f"{name}: {versions}" for name, versions in found["peers"].items())
-    return f"{machine.line(found['machine'])}. {f'Beside {peers}.' if peers else 'No peer was named.'}\n\n{table.whole(rows)}"

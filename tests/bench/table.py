@@ -1,11 +1,13 @@
 """The results as tables: all of them, the README's few lines, and what is printed."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
+from bench import machine
 from bench.row import Row, Thing, figure
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -84,6 +86,22 @@ def printed(rows: Sequence[Row]) -> Table:
     return table
 
 
+def body(found: Mapping[str, Any]) -> str:
+    """The page's generated part, of what the JSON holds."""
+    rows = [Row.from_json(row) for row in found["rows"]]
+    peers = "; ".join(f"{name}: {versions}" for name, versions in found["peers"].items())
+    return f"{machine.line(found['machine'])}. {f'Beside {peers}.' if peers else 'No peer was named.'}\n\n{whole(rows)}"
+
+
+def page_table() -> str:
+    """`body` of the last whole run."""
+    return body(_last())
+
+
 def readme_table() -> str:
     """The README's lines, of the last whole run."""
-    return compact([Row.from_json(row) for row in json.loads((DOCS / "bench.json").read_text(encoding="utf-8"))["rows"]])
+    return compact([Row.from_json(row) for row in _last()["rows"]])
+
+
+def _last() -> dict[str, Any]:
+    return dict(json.loads((DOCS / "bench.json").read_text(encoding="utf-8")))
