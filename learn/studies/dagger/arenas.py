@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from learn.driver import Driver
 from learn.policies import Observation
 from learn.studies.dagger.contest import Contest
+from learn.studies.dagger.shift import Advice, Floats
 from learn.studies.expert import load_expert
 from learn.studies.expert_hand import ExpertHand
+from learn.studies.scenes import slug_of
 from teleop.cockpit import CockpitConfig
 from teleop.devices.habits import OperatorConfig
 from teleop.devices.hand import wanted_action
@@ -22,9 +24,7 @@ from teleop.experts.aim import Wish
 from teleop.mapping import MappingConfig
 from teleop.screen import Orbit
 
-Floats = NDArray[np.float64]
 Action = NDArray[np.float32]
-Advice = Callable[[Observation], Action]
 Score = Literal["success", "return"]
 
 # No noise, no slips, and never content with what is nearly what it would do itself: the textbook's expert, whose answer is its action.
@@ -52,7 +52,7 @@ class Arena:
     @property
     def slug(self) -> str:
         """The name in files and anchors."""
-        return self.env_id.rpartition("-")[0].lower()
+        return slug_of(self.env_id)
 
     def env_kwargs(self, most_steps: int | None) -> dict[str, Any]:
         return {} if most_steps is None else {"max_episode_steps": most_steps}

@@ -17,11 +17,12 @@ from learn.evaluate import FIRST_EVALUATION_SEED, Env
 from learn.gates.every_step import EveryStepGate
 from learn.policies import Policy
 from learn.rounds import round_dir
-from learn.studies.dagger.arenas import ARENAS, Advice, Arena
-from learn.studies.dagger.contest import SCENES_A_SEED, Contest, Method
+from learn.studies.dagger.arenas import ARENAS, Arena
+from learn.studies.dagger.contest import Contest, Method
 from learn.studies.dagger.expertise import Expertise, demonstrate, read_expertise
-from learn.studies.dagger.shift import along, errors_in, traces
+from learn.studies.dagger.shift import Advice, along, errors_in, traces
 from learn.studies.jobs import Result, kept_result
+from learn.studies.scenes import SCENES_A_SEED
 from teleop.cockpit import Cockpit, open_cockpit
 from teleop.envs import make_plant
 from teleop.loop import LoopConfig, Seat

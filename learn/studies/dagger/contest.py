@@ -8,7 +8,6 @@ from learn.train import TrainConfig
 
 Method = Literal["bc", "dagger"]
 METHODS: tuple[Method, Method] = ("bc", "dagger")
-SCENES_A_SEED = 1000  # between the first scenes of two seeds
 REFERENCE_SCENE = 50_000  # first of the expert's own
 
 

@@ -15,16 +15,16 @@ from data.episode import Episode
 from data.errors import UserError
 from data.files import replace_file
 from data.session import Session
-from learn.evaluate import FIRST_EVALUATION_SEED, Rollout, rollout
+from learn.evaluate import FIRST_EVALUATION_SEED, Rollout
 from learn.policies import Observation
 from learn.studies.dagger.arenas import ARENAS, Arena
 from learn.studies.dagger.contest import REFERENCE_SCENE, Contest
 from learn.studies.dagger.shift import Reference, along
 from learn.studies.intervals import mean_interval
 from learn.studies.jobs import Result, kept_result
-from learn.studies.returns import at_random
+from learn.studies.returns import at_random, returns_of
 from teleop.cockpit import Cockpit, open_cockpit
-from teleop.envs import make_env, make_plant
+from teleop.envs import make_plant
 from teleop.loop import LoopConfig
 
 EXPERTS_NAME, KEPT_NAME, SEEN = "experts", "expertise.npz", "seen/"
@@ -87,9 +87,8 @@ class LearnFromExpert:
         """Returns of actions drawn at random, where the score is made of them."""
         if self.arena.score != "return":
             return []
-        with closing(make_env(self.contest.env_id)) as env:
-            dice = at_random(self.contest.env_id)
-            return [rollout(dice, env, FIRST_EVALUATION_SEED + k).total_reward for k in range(self.contest.scenes)]
+        scenes = range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + self.contest.scenes)
+        return returns_of(at_random(self.contest.env_id), self.contest.env_id, scenes)
 
 
 def _driven(contest: Contest, out: Path, kind: str, first_scene: int, wanted: int) -> list[Episode]:

@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from data.video import write_video
 from learn.checkpoint import load_policy
 from learn.driver import Driver
 from learn.evaluate import FIRST_EVALUATION_SEED, OnStep, rollout
@@ -16,15 +15,14 @@ from learn.studies.dagger.arenas import ARENAS, Arena
 from learn.studies.dagger.chains import Chain
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.jobs import Result, kept_result
+from learn.studies.reel import write_film
 from teleop.envs import make_plant
 from teleop.envs.plant import Plant
 from teleop.envs.render import Image, Look
 
-FILMS_NAME = "films"
 FPS = 10
 SIZE_PX, LOOK = (320, 240), Look(meshes=True, samples=4)  # shadows would take five times as long
 SHORT_EPISODES = 3  # shown one after the other where one lasts a second
-QUALITY = 5
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ class FilmBoth:
     def name(self) -> str:
         return f"{self.arena.slug}-films"
 
-    def path(self, out: Path, method: Method) -> Path:
-        return out / FILMS_NAME / f"{self.arena.slug}-{method}.mp4"
+    def film_name(self, method: Method) -> str:
+        return f"{self.arena.slug}-{method}"
 
     def do(self, out: Path) -> Result:
         points = {method: (kept_result(out, Chain(self.contest, 0, method).name) or {})["points"][1] for method in METHODS}
@@ -52,7 +50,7 @@ class FilmBoth:
             shown = list(range(min(SHORT_EPISODES, self.contest.scenes)))
         for method in METHODS:
             model = Chain(self.contest, 0, method).model(1, out)
-            write_video(self.path(out, method), self._frames(model, shown), FPS, quality=QUALITY)
+            write_film(out, self.film_name(method), self._frames(model, shown), FPS)
         return {
             "env": self.contest.env_id,
             "scenes": [FIRST_EVALUATION_SEED + k for k in shown],

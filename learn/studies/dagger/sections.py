@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from data.report.markup import Html
-from data.video import last_picture
 from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
@@ -13,6 +12,7 @@ from learn.studies.dagger.shift import STILL
 from learn.studies.dagger.verdicts import NAMES, Interval, decided, rounded, who_stands_still
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import GREY, Axes, Dot, Series, curves
+from learn.studies.reel import kept_film
 
 COLOURS: Mapping[Method, int] = {"bc": 1, "dagger": 0}
 EXPERT_COLOUR = GREY
@@ -187,9 +187,8 @@ def words(interval: Interval | None, digits: int, *, sign: bool = False) -> str:
 def _films(contest: Contest, one: Found, out: Path) -> Html:
     shown = []
     for method in METHODS:
-        path = FilmBoth(contest).path(out, method)
         title = f"{one['env']}: {NAMES[method]}, {one['films']['labels']:,} labels"
-        shown.append(Film(title, _film_text(one, method), path.read_bytes(), last_picture(path)))
+        shown.append(Film(title, _film_text(one, method), *kept_film(out, FilmBoth(contest).film_name(method))))
     return films(shown)
 
 

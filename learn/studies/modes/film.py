@@ -4,44 +4,25 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
-from data.files import replace_file
-from data.video import last_picture, write_video
 from learn.studies.modes.colours import colour_of
 from learn.studies.modes.walks import Walk
 from teleop.envs.plant import Plant, Vector
 from teleop.envs.render import GhostGeom, Image, Look, ghost_line
 
-FILMS_NAME = "films"
 SIZE_PX = (480, 360)
 LOOK = Look(meshes=True, samples=4)
 CAMERA = "front"
-FPS, QUALITY = 20, 5
+FPS = 20
 TRAIL_M = 0.0025  # radius
 HOLD_FRAMES, LAST_HOLD_FRAMES = 6, 30
 RGBA = tuple[float, float, float, float]
 
 
-def film_walks(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: int, path: Path) -> None:
-    """Write the film and its last picture as a poster; every `stride`-th state is drawn."""
-    write_video(path, _frames(walks, plant, shown, stride), FPS, quality=QUALITY, option="--out")
-    replace_file(path.with_suffix(".jpg"), last_picture(path))
-
-
-def film_path(out: Path, name: str) -> Path:
-    return out / FILMS_NAME / f"{name}.mp4"
-
-
-def kept_film(out: Path, name: str) -> tuple[bytes, bytes]:
-    """The MP4 and its poster."""
-    path = film_path(out, name)
-    return path.read_bytes(), path.with_suffix(".jpg").read_bytes()
-
-
-def _frames(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: int) -> Iterator[Image]:
+def film_walks(walks: Sequence[Walk], plant: Plant, shown: Sequence[str], stride: int) -> Iterator[Image]:
+    """The pictures; every `stride`-th state is drawn."""
     trails: list[GhostGeom] = []
     colours = palette()
     for done in walks:

@@ -15,9 +15,10 @@ from learn.evaluate import FIRST_EVALUATION_SEED, Rollout
 from learn.policies import Policy
 from learn.studies.jobs import Result
 from learn.studies.modes.averaging import sideways_of_demonstrations, sideways_of_policy
-from learn.studies.modes.film import film_path, film_walks
+from learn.studies.modes.film import FPS, film_walks
 from learn.studies.modes.subject import ENV, SESSION_NAME, Subject
 from learn.studies.modes.walks import OBJECT, TCP, OtherNoise, boards_of, detour, keep_ways, seen_from_above, starts_in_the_middle, walk
+from learn.studies.reel import write_film
 from learn.train import TrainConfig
 from teleop.api import record
 
@@ -182,7 +183,7 @@ class Films:
             for subject in self.subjects:
                 policy = _policy(subject, out)
                 walks = [walk(OtherNoise(policy, k), env, seed, states=True) for k in range(self.rollouts)]
-                film_walks(walks, plant, self.shown, self.stride, film_path(out, subject.name))
+                write_film(out, subject.name, film_walks(walks, plant, self.shown, self.stride), FPS)
                 found[subject.policy] = [_outcome(one.rollout) for one in walks]
         return {"seed": seed, "rollouts": found}
 

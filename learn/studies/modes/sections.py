@@ -7,10 +7,10 @@ from typing import Any, Protocol
 from data.report.markup import Html
 from learn.modes import COVERAGE_AT
 from learn.studies.modes.answers import KEPT
-from learn.studies.modes.film import kept_film
 from learn.studies.modes.pictures import demonstration_view, measure_rows, mode_bars, scene_view, shares_of, start_view, views_from_above
 from learn.studies.modes.subject import ENV, Subject
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
+from learn.studies.reel import kept_film
 
 Found = Mapping[str, Any]
 

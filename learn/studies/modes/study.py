@@ -42,8 +42,19 @@ class ModesStudy:
 
     @classmethod
     def quick(cls) -> "ModesStudy":
-        small = {"scenes": 2, "starts": 1, "rollouts": 2, "sideways_starts": 2, "filmed": 1, "film_stride": 60}
-        return cls(modes=("left", "right", "over"), each=3, seeds=(0,), steps=30, checks=0, **small)  # type: ignore[arg-type]
+        return cls(
+            modes=("left", "right", "over"),
+            each=3,
+            seeds=(0,),
+            steps=30,
+            checks=0,
+            scenes=2,
+            starts=1,
+            rollouts=2,
+            sideways_starts=2,
+            filmed=1,
+            film_stride=60,
+        )
 
     def stages(self) -> Sequence[Sequence[Job]]:
         """Long jobs first, so that no process waits for another's last one."""

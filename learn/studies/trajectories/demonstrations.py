@@ -13,7 +13,8 @@ from learn.dataset import Frames, load_frames
 from learn.studies.expert import load_expert
 from learn.studies.expert_hand import ExpertHand
 from learn.studies.jobs import Result
-from learn.studies.trajectories.recipe import SCENES_A_SEED, Recipe, Variant, slug_of
+from learn.studies.scenes import SCENES_A_SEED, slug_of
+from learn.studies.trajectories.recipe import Recipe, Variant
 from teleop.cockpit import CockpitConfig, open_cockpit
 from teleop.loop import LoopConfig
 from teleop.mapping import MappingConfig

@@ -6,25 +6,23 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from data.files import replace_file
-from data.video import last_picture, write_video
 from learn.checkpoint import load_policy
 from learn.driver import Driver
 from learn.evaluate import OnStep
 from learn.policies import Policy
 from learn.studies.expert import load_expert
 from learn.studies.jobs import Result
+from learn.studies.reel import write_film
 from learn.studies.returns import whole_episode
+from learn.studies.scenes import slug_of
 from learn.studies.trajectories.learning import Learn
-from learn.studies.trajectories.recipe import slug_of
 from teleop.envs import make_plant
 from teleop.envs.plant import Plant
 from teleop.envs.render import PRETTY, Image
 from teleop.screen import Orbit
 
-FILMS_NAME = "films"
 SIZE_PX = (480, 360)
-FPS, QUALITY = 25, 5
+FPS = 25
 HOLD_FRAMES = 12
 VIEWS: Mapping[str, Orbit] = {"Reacher-v5": Orbit(elevation_deg=25.0, zoom=0.47)}  # nearer than its own camera, which shows an empty table
 
@@ -42,14 +40,10 @@ class FilmDriver:
     def name(self) -> str:
         return f"film-{slug_of(self.env_id)}-expert" if self.learned is None else f"film-{self.learned.name}"
 
-    def path(self, out: Path) -> Path:
-        return out / FILMS_NAME / f"{self.name}.mp4"
-
     def do(self, out: Path) -> Result:
         policy = load_expert(self.env_id).policy if self.learned is None else load_policy(self.learned.folder(out)).policy
         returns: list[float] = []
-        write_video(self.path(out), self._frames(policy, returns), FPS, quality=QUALITY, option="--out")
-        replace_file(self.path(out).with_suffix(".jpg"), last_picture(self.path(out)))
+        write_film(out, self.name, self._frames(policy, returns), FPS)
         return {"scenes": list(self.scenes), "returns": returns}
 
     def _frames(self, policy: Policy, returns: list[float]) -> Iterator[Image]:
@@ -73,7 +67,3 @@ class FilmDriver:
 
     def _picture(self, plant: Plant) -> Image:
         return plant.draw(plant.camera_names[0], *SIZE_PX, PRETTY, VIEWS.get(self.env_id))
-
-    def kept(self, out: Path) -> tuple[bytes, bytes]:
-        """The MP4 and its poster."""
-        return self.path(out).read_bytes(), self.path(out).with_suffix(".jpg").read_bytes()

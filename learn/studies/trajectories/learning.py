@@ -9,8 +9,9 @@ from learn.driver import Driver
 from learn.studies.expert import load_expert
 from learn.studies.jobs import Result
 from learn.studies.returns import at_random, returns_of
+from learn.studies.scenes import slug_of
 from learn.studies.trajectories.demonstrations import Demonstrate, pairs_of
-from learn.studies.trajectories.recipe import Recipe, Variant, slug_of
+from learn.studies.trajectories.recipe import Recipe, Variant
 from learn.train import TrainConfig, train_on
 
 MODELS_NAME = "models"

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from learn.studies.page import Section, paragraph, table
-from learn.studies.trajectories.recipe import SCENES_A_SEED, Recipe
+from learn.studies.scenes import SCENES_A_SEED
+from learn.studies.trajectories.recipe import Recipe
 
 Found = Mapping[str, Mapping[str, Any]]  # by environment, as `TrajectoriesStudy.findings` has them
 

@@ -1,6 +1,5 @@
 """Recipe: what all trainings of the study have in common, and which variants of the demonstrations there are."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,8 +7,6 @@ from learn.evaluate import FIRST_EVALUATION_SEED
 
 Variant = Literal["whole", "subsampled"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-SLUGS: Mapping[str, str] = {"CartPole-v1": "cartpole", "Reacher-v5": "reacher"}
-SCENES_A_SEED = 1000  # the k-th trajectory of seed s starts from reset(seed=SCENES_A_SEED · s + k)
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,3 @@ class Recipe:
 
     def step_of(self, variant: Variant) -> int:
         return 1 if variant == "whole" else self.every
-
-
-def slug_of(env_id: str) -> str:
-    """An environment's name in the names of files."""
-    return SLUGS.get(env_id, env_id.lower())

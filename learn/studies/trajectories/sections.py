@@ -7,7 +7,8 @@ from typing import Any
 from data.report.plots import number
 from learn.studies.intervals import mean_interval
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
-from learn.studies.plots import Axes, Dot, Series, curves
+from learn.studies.plots import GREY, Axes, Dot, Series, curves
+from learn.studies.reel import kept_film
 from learn.studies.trajectories.enough import TARGET, in_table
 from learn.studies.trajectories.film import FilmDriver
 from learn.studies.trajectories.method import experts, method
@@ -16,7 +17,6 @@ from learn.studies.trajectories.reported import PAPER, REPORTED
 
 Found = Mapping[str, Mapping[str, Any]]  # by environment, `TrajectoriesStudy._environment`
 COLOURS: Mapping[Variant, int] = {"whole": 0, "subsampled": 1}
-GREY = 8
 LOWEST, HIGHEST = -20.0, 125.0  # of the plots, in percent: what two seeds are unsure of may go far beyond
 NEAR = 50.0  # scores above it are drawn without those of chance
 
@@ -147,7 +147,7 @@ def _films(found: Found, drivers: Mapping[str, Mapping[str, FilmDriver]], out: P
         for words, driver in several.items():
             returns = found[env_id]["films"][words]["returns"]
             said = f"return{'s' if len(returns) > 1 else ''} {', '.join(number(round(r, 2)) for r in returns)}"
-            yield Film(f"{env_id}: {words}", said, *driver.kept(out))
+            yield Film(f"{env_id}: {words}", said, *kept_film(out, driver.name))
 
 
 def _interval(p: Mapping[str, Any]) -> str:

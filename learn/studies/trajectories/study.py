@@ -95,7 +95,7 @@ class TrajectoriesStudy:
 
     def _environment(self, env_id: str, points: Mapping[Variant, Sequence[Point]], results: Mapping[str, Result]) -> dict[str, Any]:
         """All about one, as JSON takes it."""
-        ends = results[Measure(env_id, self.recipe).name]
+        ends, expert = results[Measure(env_id, self.recipe).name], load_expert(env_id)
         shown = [results[Demonstrate(env_id, seed, self.recipe).name] for seed in range(self.seeds)]
         return {
             "expert_return": fmean(ends["expert"]),
@@ -105,8 +105,8 @@ class TrajectoriesStudy:
             "points": {variant: [asdict(point) for point in several] for variant, several in points.items()},
             "enough": {variant: asdict(enough_of(several)) for variant, several in points.items()},
             "films": {words: results[film.name] for words, film in self._films(env_id).items()},
-            "expert": dict(load_expert(env_id).summary["expert"]),
-            "expert_versions": dict(load_expert(env_id).versions),
+            "expert": dict(expert.summary["expert"]),
+            "expert_versions": dict(expert.versions),
         }
 
 
