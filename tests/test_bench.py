@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -314,7 +315,7 @@ def test_ours_and_the_floors_run(copied: Path, tmp_path: Path, monkeypatch: pyte
     frames = load_frames(Session.open(copied))
     policy = inference.untrained("moe")
     for measure in (
-        stepping.bare(("front",)),
+        stepping.bare(()),
         commits.plain_write(tmp_path, episode),
         loading.floor(frames, 8),
         loading.ours(frames, "moe", 8),
@@ -325,6 +326,14 @@ def test_ours_and_the_floors_run(copied: Path, tmp_path: Path, monkeypatch: pyte
     session = commits.filled(tmp_path / "many", episode, 12)
     session.append(episode)
     assert [row.steps for row in Session.open(session.path).rows()] == 13 * [len(episode)]
+
+
+def test_the_floor_draws_without_a_display() -> None:
+    """In a process of its own, as in `make bench`: MuJoCo's renderer chooses its backend when it is imported."""
+    measure = "from bench import stepping; stepping.TICKS = 3; print(stepping.bare(('front',))() > 0)"
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "MUJOCO_GL": "egl" if sys.platform == "linux" else ""}
+    ran = subprocess.run([sys.executable, "-c", measure], env=env, capture_output=True, text=True)
+    assert ran.stdout == "True\n", ran.stderr
 
 
 def test_ticks_are_held_against_their_schedule_and_against_each_other() -> None:
