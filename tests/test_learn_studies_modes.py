@@ -120,7 +120,7 @@ def results_of(policy: str, arrivals: Mapping[int, list[str]]) -> dict[str, Any]
         found[f"scenes-{policy}-{seed}"] = {"rollouts": rollouts, "keeps_modes": True}
         found[f"one-start-{policy}-{seed}"] = {"starts": [{"rollouts": modes}, {"rollouts": ["left", "left", ""]}]}
         found[f"sideways-{policy}-{seed}"] = {"sideways": 0.1}
-        found[f"train-{policy}-{seed}"] = {"training_seconds": 1.0, "steps": 10, "chosen_step": 10}
+        found[f"train-{policy}-{seed}"] = {"steps": 10, "chosen_step": 10}
     return found
 
 

@@ -93,9 +93,13 @@ class Policy(nn.Module):
 
         Policies that draw take it from `noise`, and always draw the same without.
         """
-        if mode is not None and not 0 <= mode < len(self.modes(obs)):
-            raise ValueError(f"mode {mode}: there are {len(self.modes(obs))} here, counted from 0")
+        if mode is not None and not 0 <= mode < (known := self._mode_count(obs)):
+            raise ValueError(f"mode {mode}: there are {known} here, counted from 0")
         return _to_numpy(self.act_batch(self.see(obs), noise, mode)[0])
+
+    def _mode_count(self, obs: Observation) -> int:
+        """Where modes are kept they are the same everywhere: no look is needed to count them."""
+        return self.config.experts if self.head.keeps_modes else len(self.modes(obs))
 
     def modes(self, obs: Observation) -> tuple[BehaviourMode, ...]:
         """The ways to go on from here, of which `act(obs, mode=k)` takes the k-th; probabilities sum to 1."""

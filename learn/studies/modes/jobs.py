@@ -73,7 +73,7 @@ class Training:
         )
         done = train_or_go_on(Session.open(out / SESSION_NAME), config, self.subject.model(out))
         checks = [[check.step, check.successes, check.episodes] for check in done.checks]
-        return {"steps": done.steps, "chosen_step": done.chosen_step, "checks": checks, "training_seconds": done.seconds}
+        return {"steps": done.steps, "chosen_step": done.chosen_step, "checks": checks}
 
 
 @dataclass(frozen=True)

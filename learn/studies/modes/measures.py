@@ -91,7 +91,6 @@ def _seed(results: Results, subject: Subject, shown: Mapping[str, int]) -> dict[
         "sideways": _with(results[f"sideways-{subject.name}"]["sideways"]),
         "switches": sum(r["mode_switches"] for r in rollouts) / len(rollouts),
         "keeps_modes": scenes["keeps_modes"],
-        "training_seconds": training["training_seconds"],
         "steps": training["steps"],
         "chosen_step": training["chosen_step"],
     }

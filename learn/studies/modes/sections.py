@@ -168,11 +168,10 @@ def _each(found: Found) -> list[str]:
                     f"{one['ways_from_one_start']['value']:.1f}",
                     f"{one['sideways']['value']:.2f}",
                     f"{one['steps']}, {one['chosen_step']}",
-                    f"{one['training_seconds'] / 60:.1f} min",
                 )
             )
     note = "Intervals of entropy and coverage here are percentiles of resampled arrivals of the one training."
-    return [table(("policy", "seed", *facts, "training"), rows), paragraph(note, note=True)]
+    return [table(("policy", "seed", *facts), rows), paragraph(note, note=True)]
 
 
 def _demonstrations(shown: Found) -> list[str]:
