@@ -68,7 +68,7 @@ def test_both_get_as_many_labels_and_begin_with_the_same(bc: Chain, dagger: Chai
 
 
 @pytest.mark.usefixtures("written")
-@pytest.mark.parametrize("contest", STUDY.contests, ids=lambda contest: contest.env_id)
+@pytest.mark.parametrize("contest", STUDY.contests, ids=lambda contest: contest.arena)
 def test_the_policy_drives_and_every_answer_is_the_experts(contest: Contest, out: Path) -> None:
     episode = session_of(Chain(contest, 0, "dagger"), out).read(contest.demonstrations)
     assert episode.meta.dagger_round == 1
@@ -76,8 +76,8 @@ def test_the_policy_drives_and_every_answer_is_the_experts(contest: Contest, out
     assert 0.2 < drove.mean() < 0.8  # β is a half in the first round
     assert np.array_equal(episode.steps["actions"][drove], episode.steps["policy_actions"][drove])
     assert np.array_equal(episode.steps["actions"][~drove], episode.steps["labels"][~drove])
-    env, plant = make_plant(contest.env_id, {})
-    advice = ARENAS[contest.env_id].advise(plant)
+    env, plant = make_plant(ARENAS[contest.arena].env_id, {})
+    advice = ARENAS[contest.arena].advise(plant)
     plant.begin_again(episode.meta.seed, np.asarray(episode.steps["sim_state"][0], np.float64))
     for t, label in enumerate(episode.steps["labels"]):
         plant.restore(np.asarray(episode.steps["sim_state"][t], np.float64))
@@ -90,7 +90,7 @@ def test_the_page_and_its_json_say_everything(written: Written, out: Path) -> No
     assert not re.search(r"(src|href|poster)=\"(?!data:|#)", html)
     assert html.count("data:video/mp4") == len(METHODS) * len(STUDY.contests)
     for found, contest in zip(written.facts["environments"], STUDY.contests, strict=True):
-        assert found["env"] in html
+        assert found["arena"] in html
         assert len(found["points"]) == contest.rounds + 1
         assert found["points"][0]["score"]["difference"][0] == 0.0  # the same policy
         for point in found["points"]:
@@ -231,7 +231,7 @@ def test_the_answer_follows_the_intervals(gaps: Sequence[Any], distance: Any, se
         }
         for k, gap in enumerate(((0.0, 0.0, 0.0), *gaps))
     ]
-    words = answer({"env": "Reacher-v5", "score": "return", "points": points, "expert": {"distance": (0.9, 0.8, 1.0)}}, seeds)
+    words = answer({"arena": "Reacher-v5", "score": "return", "points": points, "expert": {"distance": (0.9, 0.8, 1.0)}}, seeds)
     assert all(word in words for word in said), words
     assert "with 300 labels, 62 % against 60 %" in words
     assert "and the expert's own, in the same new scenes, 0.90" in words

@@ -1,7 +1,8 @@
 """Arenas: the environments in which DAgger and behaviour cloning are compared, and who the expert is in each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -28,15 +29,18 @@ Action = NDArray[np.float32]
 Score = Literal["success", "return"]
 
 # No noise, no slips, and never content with what is nearly what it would do itself: the textbook's expert, whose answer is its action.
-TEXTBOOK_OPERATOR = OperatorConfig(skill=2.0, tolerance=1e-6, patience=None)
+# At its own pace it slows down before every turn, to speeds that a network tells apart from 0 only barely; brisk it does not.
+GENTLE_OPERATOR = OperatorConfig(skill=2.0, tolerance=1e-6, patience=None)
+BRISK_OPERATOR = replace(GENTLE_OPERATOR, approach_per_s=10.0)
 
 
 @dataclass(frozen=True)
 class Arena:
-    """`score` is what a policy is judged by. `state` are the columns of each observation in which distances are measured, `state_note`
-    says which and why. `labeller` says who demonstrates and answers, `advise` gives what that expert would do (A,) in the state
-    in which its environment stands, which the observation is of. `sits` are the fields of its cockpit. In films it is looked at from
-    `view`, in every `film_every`-th step.
+    """An environment and an expert, `temper` says which where there are several. `score` is what a policy is judged by.
+
+    `state` are the columns of each observation in which distances are measured, `state_note` says which and why. `labeller` says who
+    demonstrates and answers, `advise` gives what that expert would do (A,) in the state in which its environment stands, which the
+    observation is of. `sits` are the fields of its cockpit. In films it is looked at from `view`, in every `film_every`-th step.
     """
 
     env_id: str
@@ -48,11 +52,16 @@ class Arena:
     sits: Mapping[str, Any] = field(default_factory=dict)
     view: Orbit | None = None
     film_every: int = 1
+    temper: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.env_id}, {self.temper} expert" if self.temper else self.env_id
 
     @property
     def slug(self) -> str:
         """The name in files and anchors."""
-        return slug_of(self.env_id)
+        return f"{slug_of(self.env_id)}-{self.temper}" if self.temper else slug_of(self.env_id)
 
     def env_kwargs(self, most_steps: int | None) -> dict[str, Any]:
         return {} if most_steps is None else {"max_episode_steps": most_steps}
@@ -68,19 +77,19 @@ class Arena:
         return np.concatenate(parts, axis=-1)
 
 
-def _operators_advice(plant: Plant) -> Advice:
+def _operators_advice(operator: OperatorConfig, plant: Plant) -> Advice:
     env, mapping = cast(ArmEnv, plant), MappingConfig()
     expert = expert_for(env)
 
     def advice(obs: Observation) -> Action:
-        action = wanted_action(env, expert(env, Wish()), TEXTBOOK_OPERATOR, mapping)
+        action = wanted_action(env, expert(env, Wish()), operator, mapping)
         fastest = np.repeat([mapping.translate, mapping.rotate, 1.0], (3, 3, 1)).astype(np.float32)
         return np.clip(action, -fastest, fastest)
 
     return advice
 
 
-PUSH = Arena(
+BRISK_PUSH = Arena(
     env_id="PandaPush-v0",
     score="success",
     state={"robot0_eef_pos": (0, 1, 2), "object": (0, 1, 6, 7)},
@@ -91,11 +100,23 @@ PUSH = Arena(
     ),
     labeller=(
         "The scripted operator, without noise, slips and overshoot (skill 2), which answers every question with its own action and "
-        "never just agrees; it demonstrates and answers for both methods."
+        "never just agrees; it demonstrates and answers for both methods. It is brisk: it goes at full speed and slows down over the last "
+        "centimetres only."
     ),
-    advise=_operators_advice,
-    sits={"device": "scripted", "operator": TEXTBOOK_OPERATOR},
+    advise=partial(_operators_advice, BRISK_OPERATOR),
+    sits={"device": "scripted", "operator": BRISK_OPERATOR},
     film_every=2,
+    temper="brisk",
+)
+GENTLE_PUSH = replace(
+    BRISK_PUSH,
+    labeller=(
+        "The same operator at a person's pace: it wants 3 instead of 10 cm/s for each centimetre that is left, so it slows down well "
+        "before every turn, to actions about as small as the network's errors."
+    ),
+    advise=partial(_operators_advice, GENTLE_OPERATOR),
+    sits={"device": "scripted", "operator": GENTLE_OPERATOR},
+    temper="gentle",
 )
 
 
@@ -129,4 +150,4 @@ REACHER = Arena(
     sits={"own_device": _experts_hand},
     view=Orbit(elevation_deg=35.0, zoom=0.46),
 )
-ARENAS = {arena.env_id: arena for arena in (REACHER, PUSH)}
+ARENAS = {arena.name: arena for arena in (REACHER, BRISK_PUSH, GENTLE_PUSH)}

@@ -45,7 +45,7 @@ class Chain:
 
     @property
     def arena(self) -> Arena:
-        return ARENAS[self.contest.env_id]
+        return ARENAS[self.contest.arena]
 
     def folder(self, out: Path) -> Path:
         return out / CHAINS_NAME / self.name
@@ -56,7 +56,7 @@ class Chain:
         first_scene = SCENES_A_SEED * self.seed
         with session.claim(), open_cockpit(self.arena.cockpit(self.contest, first_scene)) as cockpit:
             points = [self._point(number, out, session, cockpit, expertise) for number in range(self.contest.rounds + 1)]
-        return {"env": self.contest.env_id, "seed": self.seed, "method": self.method, "points": points}
+        return {"arena": self.contest.arena, "seed": self.seed, "method": self.method, "points": points}
 
     @property
     def _shown(self) -> "Chain":
@@ -130,10 +130,10 @@ class Chain:
 
 def judged(policy: Policy, contest: Contest, expertise: Expertise) -> dict[str, Any]:
     """How a policy drives in the scenes of a contest: its score, how far it strays, how wrong it is there and where the expert drives."""
-    arena = ARENAS[contest.env_id]
+    arena = ARENAS[contest.arena]
 
     def make() -> tuple[Env, Advice]:
-        env, plant = make_plant(contest.env_id, arena.env_kwargs(contest.most_steps))
+        env, plant = make_plant(arena.env_id, arena.env_kwargs(contest.most_steps))
         return env, arena.advise(plant)
 
     scenes = range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + contest.scenes)

@@ -13,8 +13,8 @@ REFERENCE_SCENE = 50_000  # first of the expert's own
 
 @dataclass(frozen=True)
 class Contest:
-    """Both begin with the same `demonstrations`; in each of `rounds` behaviour cloning is shown `more` of them, and DAgger gets as
-    many answers as these have steps.
+    """In the arena of that name both begin with the same `demonstrations`; in each of `rounds` behaviour cloning is shown `more` of
+    them, and DAgger gets as many answers as these have steps.
 
     After each a network is trained from scratch with `minibatches` and judged in the same `scenes`; `seeds` times. `reference` are the
     expert's episodes that states are held against. `most_steps` of an episode (None: the environment's own limit), `every` as many of
@@ -22,7 +22,7 @@ class Contest:
     a quarter … (Ross et al. 2011, section 3: else the first policies, which make many mistakes, visit what is soon irrelevant).
     """
 
-    env_id: str
+    arena: str
     seeds: int = 5
     demonstrations: int = 5
     more: int = 5

@@ -58,7 +58,7 @@ class LearnFromExpert:
 
     @property
     def arena(self) -> Arena:
-        return ARENAS[self.contest.env_id]
+        return ARENAS[self.contest.arena]
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class LearnFromExpert:
         visited = [self.arena.state_of(episode.obs) for episode in judged]
         strayed = [reference.distances(states) for states in visited]
         return {
-            "env": self.contest.env_id,
+            "arena": self.contest.arena,
             "successes": [episode.meta.success for episode in judged],
             "returns": [float(episode.steps["rewards"].sum()) for episode in judged],
             "lengths": [len(episode) for episode in judged],
@@ -88,13 +88,13 @@ class LearnFromExpert:
         if self.arena.score != "return":
             return []
         scenes = range(FIRST_EVALUATION_SEED, FIRST_EVALUATION_SEED + self.contest.scenes)
-        return returns_of(at_random(self.contest.env_id), self.contest.env_id, scenes)
+        return returns_of(at_random(self.arena.env_id), self.arena.env_id, scenes)
 
 
 def _driven(contest: Contest, out: Path, kind: str, first_scene: int, wanted: int) -> list[Episode]:
     """The expert's episodes in the scenes from `first_scene` on."""
     session = Session.create(_folder(contest, out) / kind)
-    with session.claim(), open_cockpit(ARENAS[contest.env_id].cockpit(contest, first_scene)) as cockpit:
+    with session.claim(), open_cockpit(ARENAS[contest.arena].cockpit(contest, first_scene)) as cockpit:
         demonstrate(session, cockpit, wanted)
     return list(session)
 
@@ -107,14 +107,14 @@ def demonstrate(session: Session, cockpit: Cockpit, wanted: int) -> None:
 
 
 def _folder(contest: Contest, out: Path) -> Path:
-    return out / EXPERTS_NAME / ARENAS[contest.env_id].slug
+    return out / EXPERTS_NAME / ARENAS[contest.arena].slug
 
 
 def _keep(contest: Contest, out: Path, reference: Reference, judged: Sequence[Episode]) -> None:
     """What `read_expertise` gives back."""
-    arena = ARENAS[contest.env_id]
+    arena = ARENAS[contest.arena]
     advice = []
-    env, plant = make_plant(contest.env_id, arena.env_kwargs(contest.most_steps))
+    env, plant = make_plant(arena.env_id, arena.env_kwargs(contest.most_steps))
     with closing(env):
         expert = arena.advise(plant)
         for episode in judged:
@@ -132,12 +132,12 @@ def read_expertise(contest: Contest, out: Path) -> Expertise:
     """What `LearnFromExpert` has left in the study's folder."""
     found = kept_result(out, LearnFromExpert(contest).name)
     if found is None:
-        raise UserError(f"{out} does not hold yet what the expert of {contest.env_id} does; the same command finds it out first")
+        raise UserError(f"{out} does not hold yet what the expert of {contest.arena} does; the same command finds it out first")
     with np.load(_folder(contest, out) / KEPT_NAME) as kept:
         seen = {name.removeprefix(SEEN): kept[name] for name in kept.files if name.startswith(SEEN)}
         states, advice = kept["states"], kept["advice"]
     return Expertise(
-        ARENAS[contest.env_id],
+        ARENAS[contest.arena],
         Reference(states),
         [{key: values[t] for key, values in seen.items()} for t in range(len(advice))],
         advice,

@@ -33,7 +33,7 @@ class FilmBoth:
 
     @property
     def arena(self) -> Arena:
-        return ARENAS[self.contest.env_id]
+        return ARENAS[self.contest.arena]
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class FilmBoth:
             model = Chain(self.contest, 0, method).model(1, out)
             write_film(out, self.film_name(method), self._frames(model, shown), FPS)
         return {
-            "env": self.contest.env_id,
+            "arena": self.contest.arena,
             "scenes": [FIRST_EVALUATION_SEED + k for k in shown],
             "labels": points["bc"]["labels"],
             "shown": {method: _shown(points[method], shown) for method in METHODS},
@@ -61,7 +61,7 @@ class FilmBoth:
     def _frames(self, model: Path, shown: Sequence[int]) -> Iterator[Image]:
         """One episode after the other; how each ended stands for a second."""
         driver = Driver(load_policy(model).policy)
-        env, plant = make_plant(self.contest.env_id, self.arena.env_kwargs(self.contest.most_steps))
+        env, plant = make_plant(self.arena.env_id, self.arena.env_kwargs(self.contest.most_steps))
         with closing(env):
             for k in shown:
                 frames: list[Image] = []

@@ -25,6 +25,11 @@ METHOD_TEXT = (
     "each. After each round both learn from all their labels, from scratch: the same network, the same number of minibatches, one action "
     "at a time. Both are judged in the same scenes, which nobody was shown."
 )
+TEMPER_TEXT = (
+    "The two experts on PandaPush-v0 differ in nothing but how they slow down, so what differs between their curves comes from that. "
+    "DAgger's guarantee holds as far as its policies can learn what the expert says in the states that they come to; where answers are "
+    "as small as a network's errors, they presumably cannot, and come to rest where nothing says clearly enough to go on."
+)
 SHIFT_TEXT = (
     "The distance of a state is that to the nearest of the expert's own states, which are from many episodes in scenes of their own; "
     "each number of a state is measured in its standard deviation over these. The grey curve is the floor: the expert itself in the "
@@ -45,10 +50,11 @@ GROWTH_TEXT = (
 def sections_of(contests: Sequence[Contest], found: Sequence[Found], out: Path) -> Sequence[Section]:
     both = list(zip(contests, found, strict=True))
     learning = [_learning(contest, one) for contest, one in both]
-    sections = [Section("curves", "Learning curves", [paragraph(METHOD_TEXT), side_by_side(*learning), *(_terms(*pair) for pair in both)])]
+    text = [paragraph(METHOD_TEXT), side_by_side(*learning), paragraph(TEMPER_TEXT)]
+    sections = [Section("curves", "Learning curves", [*text, *(_terms(*pair) for pair in both)])]
     for contest, one in both:
         notes = [paragraph(SHIFT_TEXT), paragraph(one["state"], note=True)]
-        sections.append(Section(f"shift-{ARENAS[one['env']].slug}", f"Where they drive: {one['env']}", [*notes, *_shift(contest, one)]))
+        sections.append(Section(f"shift-{ARENAS[one['arena']].slug}", f"Where they drive: {one['arena']}", [*notes, *_shift(contest, one)]))
     errors = [paragraph(GROWTH_TEXT), side_by_side(*(_errors(one) for one in found)), *(paragraph(who_stands_still(one)) for one in found)]
     sections.append(Section("errors", "Errors along the episode", errors))
     sections.append(Section("numbers", "Every number", [part for contest, one in both for part in _numbers(contest, one)]))
@@ -67,7 +73,7 @@ def _learning(contest: Contest, one: Found) -> Html:
     label = "success (%)" if one["score"] == "success" else "normalised return (%)"
     axes = Axes("labels", label, (0.0, 105.0) if one["score"] == "success" else None, lines={"expert": _expert_score(one)})
     bands = f"means and 95 % intervals over {contest.seeds} seeds" if contest.seeds > 1 else "one seed"
-    return figure(one["env"], f"{contest.scenes} scenes; {bands}", curves(f"{one['env']}: {label} over labels", series, axes))
+    return figure(one["arena"], f"{contest.scenes} scenes; {bands}", curves(f"{one['arena']}: {label} over labels", series, axes))
 
 
 def _dot(x: float, interval: Interval, title: str = "") -> Dot:
@@ -97,7 +103,7 @@ def _terms(contest: Contest, one: Found) -> Html:
             f"Score: mean return of whole episodes in the same scenes, 0 % what acting at random comes to ({rounded(worst, 1)}), 100 % "
             f"what the expert does ({rounded(best, 1)})."
         )
-    return paragraph(f"{one['env']}. {one['labeller']} DAgger's answers are {executed} (1 in the demonstrations). {score}", note=True)
+    return paragraph(f"{one['arena']}. {one['labeller']} DAgger's answers are {executed} (1 in the demonstrations). {score}", note=True)
 
 
 def _shift(contest: Contest, one: Found) -> list[Html]:
@@ -139,8 +145,8 @@ def _errors(one: Found) -> Html:
             series.append(Series(f"{NAMES[method]}, {one['points'][k]['labels']:,.0f} labels", dots, COLOURS[method], dashed))
         if len(one["points"]) == 2:
             break
-    plot = curves(f"{one['env']}: errors summed up", series, Axes("step", "errors so far"), dots=False)
-    return figure(one["env"], "mean error in each step, summed up; dashed: few labels", plot)
+    plot = curves(f"{one['arena']}: errors summed up", series, Axes("step", "errors so far"), dots=False)
+    return figure(one["arena"], "mean error in each step, summed up; dashed: few labels", plot)
 
 
 # -- numbers -----------------------------------------------------------------------------------------------------------
@@ -159,7 +165,7 @@ def _numbers(contest: Contest, one: Found) -> list[Html]:
     expert = one["expert"]
     seeds = f"{contest.seeds} seed{'s' * (contest.seeds > 1)}"
     note = (
-        f"{one['env']}: mean and 95 % interval over {seeds}; labels are the mean over seeds, in each the same for both. Differences are "
+        f"{one['arena']}: mean and 95 % interval over {seeds}; labels are the mean over seeds, in each the same for both. Differences are "
         "DAgger − behaviour cloning, paired by seed; ● where the interval leaves 0 out. The expert's distance is "
         f"{words(expert['distance'], 2)} ({len(expert['lengths'])} episodes held against {expert['states']:,} states)."
     )
@@ -187,7 +193,7 @@ def words(interval: Interval | None, digits: int, *, sign: bool = False) -> str:
 def _films(contest: Contest, one: Found, out: Path) -> Html:
     shown = []
     for method in METHODS:
-        title = f"{one['env']}: {NAMES[method]}, {one['films']['labels']:,} labels"
+        title = f"{one['arena']}: {NAMES[method]}, {one['films']['labels']:,} labels"
         shown.append(Film(title, _film_text(one, method), *kept_film(out, FilmBoth(contest).film_name(method))))
     return films(shown)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from learn.studies.dagger.arenas import BRISK_PUSH, GENTLE_PUSH
+from learn.studies.dagger.arenas import REACHER as REACHER_ARENA
 from learn.studies.dagger.chains import Chain
 from learn.studies.dagger.contest import Contest, Method
 from learn.studies.dagger.expertise import LearnFromExpert
@@ -14,8 +16,9 @@ from learn.studies.dagger.verdicts import answer, compared
 from learn.studies.jobs import Job, Result
 from learn.studies.page import Section
 
-PUSH = Contest("PandaPush-v0", demonstrations=20, more=40, minibatches=4000, scenes=40, most_steps=160, every=5)
-REACHER = Contest("Reacher-v5", seeds=10, demonstrations=4, more=8, rounds=5, scenes=80, reference=400)
+BRISK = Contest(BRISK_PUSH.name, demonstrations=20, more=40, minibatches=4000, scenes=40, most_steps=160, every=5)
+GENTLE = replace(BRISK, arena=GENTLE_PUSH.name, rounds=2)
+REACHER = Contest(REACHER_ARENA.name, seeds=10, demonstrations=4, more=8, rounds=5, scenes=80, reference=400)
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class DaggerStudy:
     """Behaviour cloning first: it decides how many labels DAgger gets, to the step."""
 
     reacher: Contest = field(default=REACHER)
-    push: Contest = field(default=PUSH)
+    brisk: Contest = field(default=BRISK)
+    gentle: Contest = field(default=GENTLE)
 
     name: ClassVar[str] = "dagger"
     title: ClassVar[str] = "DAgger and behaviour cloning with the same number of labels"
@@ -31,14 +35,16 @@ class DaggerStudy:
 
     @classmethod
     def quick(cls) -> "DaggerStudy":
+        brisk = replace(BRISK, seeds=1, rounds=1, minibatches=80, demonstrations=1, more=1, scenes=2, reference=2, most_steps=40)
         return cls(
             replace(REACHER, seeds=2, demonstrations=2, more=2, rounds=1, minibatches=80, scenes=2, reference=4),
-            replace(PUSH, seeds=1, rounds=1, minibatches=80, demonstrations=1, more=1, scenes=2, reference=2, most_steps=40),
+            brisk,
+            replace(brisk, arena=GENTLE.arena),
         )
 
     @property
     def contests(self) -> tuple[Contest, ...]:
-        return (self.reacher, self.push)
+        return (self.reacher, self.brisk, self.gentle)
 
     def stages(self) -> Sequence[Sequence[Job]]:
         return [

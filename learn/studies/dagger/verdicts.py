@@ -24,7 +24,7 @@ def compared(contest: Contest, results: Mapping[str, Result]) -> dict[str, Any]:
     """Everything about one environment, as JSON takes it: a point for each number of labels, the curves along an episode, the expert."""
     expert = results[LearnFromExpert(contest).name]
     chains = {method: [results[Chain(contest, seed, method).name] for seed in range(contest.seeds)] for method in METHODS}
-    arena = ARENAS[contest.env_id]
+    arena = ARENAS[contest.arena]
     first_step = GROWTH_FROM * float(np.mean(expert["lengths"]))
     points = []
     for number in range(contest.rounds + 1):
@@ -33,7 +33,8 @@ def compared(contest: Contest, results: Mapping[str, Result]) -> dict[str, Any]:
             point["growth"] = growth(point["errors"], GROWTH_SHARE * contest.scenes, first_step)
         points.append(_point(both, contest))
     return {
-        "env": contest.env_id,
+        "arena": contest.arena,
+        "env": arena.env_id,
         "score": arena.score,
         "labeller": arena.labeller,
         "state": arena.state_note,
@@ -101,7 +102,7 @@ def who_is_better(found: Mapping[str, Any], seeds: int) -> str:
     last = points[-1]
     scores = " against ".join(f"{last['score'][method][0]:.0f} %" for method in ("dagger", "bc"))
     gap = difference_words(last["score"]["difference"], seeds, 0, " points")
-    return f"{found['env']}, with as many labels: {said}; with {last['labels']:,.0f} labels, {scores} {UNITS[found['score']]} ({gap})."
+    return f"{found['arena']}, with as many labels: {said}; with {last['labels']:,.0f} labels, {scores} {UNITS[found['score']]} ({gap})."
 
 
 def who_strays(found: Mapping[str, Any], seeds: int) -> str:
@@ -128,7 +129,7 @@ def who_stands_still(found: Mapping[str, Any]) -> str:
     last = found["points"][-1]
     bc, dagger = (last["still"][method][0] for method in METHODS)
     return (
-        f"{found['env']}, with {last['labels']:,.0f} labels: behaviour cloning stands still in {bc:.0f} % of its steps, DAgger in "
+        f"{found['arena']}, with {last['labels']:,.0f} labels: behaviour cloning stands still in {bc:.0f} % of its steps, DAgger in "
         f"{dagger:.0f} %, the expert in {found['expert']['still']:.0f} %."
     )
 
