@@ -28,6 +28,7 @@ DISK_REFUSES = {errno.EACCES, errno.EDQUOT, errno.EIO, errno.ENOSPC, errno.EPERM
 SESSION = Annotated[Path, tyro.conf.arg(metavar="SESSION", help="a session folder")]
 EPISODES = Annotated[tuple[str, ...], tyro.conf.arg(metavar="WHICH ...")]
 WORKERS = Annotated[int | None, tyro.conf.arg(help="processes (default: one a core); the result does not depend on it")]
+ON = Annotated[bool, tyro.conf.arg(help_behavior_hint="")]  # switched off by --no-…, whose help says what is without it
 CLUSTER = Annotated[Cluster, tyro.conf.arg(help="local: this machine. ray: those of a Ray cluster, with the same result (docs/cluster.md)")]
 
 

@@ -55,7 +55,7 @@ def _named(word: str, outcomes: dict[int, Outcome]) -> Iterator[int]:
 
 def _refusal(word: str, why: str, outcomes: Iterable[int]) -> str:
     there = numbers_text(outcomes) or "(none)"
-    return f"--episodes {word!r} {why}; allowed: the numbers {there}, ranges of them such as 5-9, {ALL}, or an outcome: {one_of(Outcome)}"
+    return f"--episodes {word!r} {why}; allowed: the numbers {there}, ranges of them (FIRST-LAST), {ALL}, or an outcome: {one_of(Outcome)}"
 
 
 def numbers_text(numbers: Iterable[int]) -> str:

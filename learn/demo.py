@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from data.cli import INTERRUPTED, terminal_width
+from data.cli import INTERRUPTED, ON, terminal_width
 from data.errors import UserError
 from data.session import Session
 from data.video import write_video
@@ -44,8 +44,8 @@ class Demo:
     workers: int = 2
     steps: int = 3000
     """minibatches of each training"""
-    window: bool = True
-    """with --no-window: the whole loop without a window, also where there is a display"""
+    window: ON = True
+    """the whole loop without a window, also where there is a display"""
 
     def run(self) -> int:
         if self.window and has_display():

@@ -68,7 +68,7 @@ class TrainConfig:
     device: Literal["cpu", "cuda"] = "cpu"
     """on cuda in bfloat16 and compiled, unless --no-fast"""
     fast: bool = True
-    """on cuda: mixed precision and torch.compile"""
+    """on cuda without mixed precision and torch.compile"""
     threads: int = 1
     """CPU threads; more help networks that see, on an otherwise idle machine"""
     members: int = 1

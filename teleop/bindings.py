@@ -51,6 +51,14 @@ ACTIVE = (*DRIVING, Phase.PAUSED)
 SETTING = (Phase.READY, Phase.HUMAN, Phase.PAUSED)
 ALL = (Phase.READY, *ACTIVE)
 
+WHEN: dict[tuple[Phase, ...], str] = {
+    (Phase.READY,): "between episodes",
+    ACTIVE: "in an episode",
+    (Phase.HUMAN, Phase.PAUSED): "driving",
+    SETTING: "between episodes, driving",
+    ALL: "at any time",
+}
+
 BINDINGS: tuple[Binding, ...] = (
     Binding(Button.START, Cue.START, (Phase.READY,), "Start", "Enter", "start an episode"),
     Binding(Button.START, Cue.STOP, ACTIVE, "Start", "Enter", "stop (the task judges)"),
@@ -129,7 +137,11 @@ def cue_of(pressed: frozenset[Button], phase: Phase) -> Cue | None:
 
 def control_table() -> str:
     """The controls as Markdown."""
-    rows = ["| gamepad | keyboard | what it does |", "| --- | --- | --- |"]
-    shown = (*STICK_HELP, *((b.pad, b.key, b.meaning) for b in BINDINGS), *VIEW_HELP, *TAG_HELP, *PILOT_HELP, LATER_HELP)
-    rows += [f"| {pad} | {key} | {meaning} |" for pad, key, meaning in shown]
+    rows = ["| when | gamepad | keyboard | what it does |", "| --- | --- | --- | --- |"]
+    held = {"driving": STICK_HELP, "at any time": VIEW_HELP, "between episodes": TAG_HELP, "with a policy": PILOT_HELP}
+    shown = [(when, *line) for when, lines in held.items() for line in lines]
+    shown += [(WHEN[b.phases], b.pad, b.key, b.meaning) for b in BINDINGS]
+    shown.append(("with a policy", *LATER_HELP))
+    order = ["between episodes", "between episodes, driving", "driving", "in an episode", "with a policy", "at any time"]
+    rows += [f"| {' | '.join(line)} |" for line in sorted(shown, key=lambda line: order.index(line[0]))]
     return "\n".join(rows)

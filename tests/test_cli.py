@@ -114,6 +114,7 @@ BAD = {
         RECORD + " --plan inside=3",
         "there is no behaviour mode 'inside' on the D-pad; allowed: left, over, right, under",
     ),
+    "a plan for a script": (RECORD + " --plan left=3", "the scripted operator takes --mode NAME --episodes N, once for each"),
     "a look that is none": (RECORD + " --look ugly", "'auto', 'pretty', 'meshes', 'hulls'"),
     "unknown directions": (RECORD + " --directions up", "--directions"),
     "unknown grip": (RECORD + " --grip soft", "--grip"),

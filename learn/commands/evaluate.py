@@ -56,7 +56,7 @@ class Evaluate:
 
             def progress(rollout: Rollout) -> None:
                 done.append(rollout)
-                advance(len(done), f"{sum(r.success for r in done)} of {len(done)}")
+                advance(len(done), f"{sum(r.success for r in done)} of {len(done)} succeed")
 
             about = (loaded.policy, env_id, kwargs, self.episodes, self.seed, self.workers)
             return evaluate(*about, cluster=self.cluster, progress=progress, modes_shown=shown)

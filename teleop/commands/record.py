@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from data.cli import CLUSTER, progress_bar
+from data.cli import CLUSTER, ON, progress_bar
 from data.cores import core_count
 from data.errors import UserError
 from data.schema import Source
@@ -74,14 +74,14 @@ class Record:
     """first seed; episode k starts from seed + k"""
     target: int | None = None
     """stop when the session holds this many successes"""
-    auto_stop: bool = True
-    """without it an episode ends when success has held for 10 ticks"""
+    auto_stop: ON = True
+    """an episode does not end by itself when success has held for 10 ticks"""
     max_seconds: float | None = None
     """longest episode (default: 60 for ours, its own limit for any other environment)"""
     countdown: float = 0.0
     """seconds from Start to the first step"""
-    trim: bool = True
-    """without it idle starts and ends are set aside in the episode's file"""
+    trim: ON = True
+    """idle starts and ends stay in; else they are set aside in the episode's file"""
     tags: tuple[str, ...] = ()
     """names of the behaviour modes on the D-pad, e.g. left=inside right=outside"""
     plan: tuple[str, ...] = ()
@@ -128,6 +128,10 @@ class Record:
             modes = cockpit.plant.modes
             names = mode_names(self.tags, modes)
             plan = wished_plan(self.plan, names, modes)
+            if plan and cockpit.device.source is Source.SCRIPTED:
+                raise UserError(
+                    "--plan shows a person what is missing; the scripted operator takes --mode NAME --episodes N, once for each"
+                )
             if self.mode and modes and cockpit.device.source is Source.SCRIPTED and self.mode not in modes:
                 raise UserError(f"--mode {self.mode} is no way to do {self.env}; allowed: {', '.join(modes)}")
             print(cockpit.why)
@@ -235,7 +239,8 @@ def operator_with(skill: float) -> OperatorConfig:
 def _print_kept(report: Tally, session: Session, *, real: bool) -> None:
     late = f", {report.late_ticks} late ticks" if real else ""
     kept = f"{len(report.kept)} episode" + "s" * (len(report.kept) != 1)
-    print(f"kept {kept} ({report.successes} successes, {report.steps} steps{late}) in {session.path}")
+    successes = f"{report.successes} success" + "es" * (report.successes != 1)
+    print(f"kept {kept} ({successes}, {report.steps} steps{late}) in {session.path}")
 
 
 def _progress(stack: contextlib.ExitStack, wished: int | None) -> Callable[[Tally], None]:
