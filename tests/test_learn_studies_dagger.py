@@ -211,12 +211,17 @@ UP, DOWN, OPEN = (20.0, 10.0, 30.0), (-20.0, -30.0, -10.0), (2.0, -4.0, 8.0)
             (UP, UP),
             DOWN,
             5,
-            ["better than behaviour cloning at 2 of 2", "difference +20 points, 95 % interval +10 … +30, 5 seeds", "less far"],
+            ["better than behaviour cloning at 2 of 2", "difference +20.0 points, 95 % interval +10.0 … +30.0, 5 seeds", "less far"],
         ),
         ((OPEN, UP), OPEN, 5, ["better than behaviour cloning at 1 of 2", "not shown to differ"]),
-        ((DOWN, DOWN), UP, 3, ["worse than behaviour cloning at 2 of 2", "difference −20 points", "strays further"]),
+        ((DOWN, DOWN), UP, 3, ["worse than behaviour cloning at 2 of 2", "difference −20.0 points", "strays further"]),
         ((UP, DOWN), OPEN, 5, ["better than behaviour cloning at 1 and worse at 1 of 2"]),
-        ((OPEN, OPEN), OPEN, 5, ["not shown to be better or worse than behaviour cloning at any of 2", "+2 points, 95 % interval −4 … +8"]),
+        (
+            (OPEN, OPEN),
+            OPEN,
+            5,
+            ["not shown to be better or worse than behaviour cloning at any of 2", "+2.0 points, 95 % interval −4.0 … +8.0"],
+        ),
         ((UP, UP), DOWN, 1, ["not shown to be better or worse", "one seed, no interval"]),
     ],
 )
@@ -233,6 +238,6 @@ def test_the_answer_follows_the_intervals(gaps: Sequence[Any], distance: Any, se
     ]
     words = answer({"arena": "Reacher-v5", "score": "return", "points": points, "expert": {"distance": (0.9, 0.8, 1.0)}}, seeds)
     assert all(word in words for word in said), words
-    assert "with 300 labels, 62 % against 60 %" in words
+    assert "with 300 labels, 62.0 % against 60.0 %" in words
     assert "and the expert's own, in the same new scenes, 0.90" in words
     assert "in its own states DAgger is 1.0 times as wrong as in the expert's states, behaviour cloning 3.0 times" in words

@@ -9,7 +9,7 @@ from learn.studies.dagger.arenas import ARENAS
 from learn.studies.dagger.contest import METHODS, Contest, Method
 from learn.studies.dagger.film import FilmBoth
 from learn.studies.dagger.shift import STILL
-from learn.studies.dagger.verdicts import NAMES, Interval, decided, rounded, who_stands_still
+from learn.studies.dagger.verdicts import NAMES, Interval, decided, rounded, score_digits, who_stands_still
 from learn.studies.page import Film, Section, figure, films, paragraph, side_by_side, table
 from learn.studies.plots import GREY, Axes, Dot, Series, curves
 from learn.studies.reel import kept_film
@@ -87,7 +87,7 @@ def _expert_score(one: Found) -> float:
 
 
 def _dot_title(point: Found, method: Method) -> str:
-    return f"{NAMES[method]}, {point['labels']:,.0f} labels: {words(point['score'][method], 0)} %"
+    return f"{NAMES[method]}, {point['labels']:,.0f} labels: {words(point['score'][method], 1)} %"
 
 
 def _terms(contest: Contest, one: Found) -> Html:
@@ -156,27 +156,28 @@ HEADS = ("labels", "method", "score (%)", "difference", *MEASURED)
 
 
 def _numbers(contest: Contest, one: Found) -> list[Html]:
-    rows = []
+    rows, digits = [], score_digits(one)
     for point in one["points"]:
         for method in METHODS:
-            measured = [words(point[name][method], digits) for name, digits in DIGITS[1:]]
-            gap = _gap(point["score"]["difference"], contest.seeds) if method == "dagger" else ""
-            rows.append((f"{point['labels']:,.0f}", NAMES[method], words(point["score"][method], 0), gap, *measured))
+            measured = [words(point[name][method], places) for name, places in DIGITS]
+            gap = _gap(point["score"]["difference"], contest.seeds, digits) if method == "dagger" else ""
+            rows.append((f"{point['labels']:,.0f}", METHOD_WORDS[method], words(point["score"][method], digits), gap, *measured))
     expert = one["expert"]
     seeds = f"{contest.seeds} seed{'s' * (contest.seeds > 1)}"
     note = (
         f"{one['arena']}: mean and 95 % interval over {seeds}; labels are the mean over seeds, in each the same for both. Differences are "
-        "DAgger − behaviour cloning, paired by seed; ● where the interval leaves 0 out. The expert's distance is "
+        "DAgger − behaviour cloning (BC), paired by seed; ● where the interval leaves 0 out. The expert's distance is "
         f"{words(expert['distance'], 2)} ({len(expert['lengths'])} episodes held against {expert['states']:,} states)."
     )
     return [paragraph(note), table(HEADS, rows, numbers=(0, *range(2, len(HEADS))))]
 
 
-DIGITS = (("score", 0), ("distance", 2), ("error", 2), ("error_there", 2), ("growth", 2), ("still", 0))
+METHOD_WORDS: Mapping[Method, str] = {"bc": "BC", "dagger": "DAgger"}  # the table is wide
+DIGITS = (("distance", 2), ("error", 2), ("error_there", 2), ("growth", 2), ("still", 0))
 
 
-def _gap(interval: Interval, seeds: int) -> str:
-    return f"{'● ' if decided(interval, seeds) else ''}{words(interval, 0, sign=True)}"
+def _gap(interval: Interval, seeds: int, digits: int) -> str:
+    return f"{'● ' if decided(interval, seeds) else ''}{words(interval, digits, sign=True)}"
 
 
 def words(interval: Interval | None, digits: int, *, sign: bool = False) -> str:

@@ -100,8 +100,9 @@ def who_is_better(found: Mapping[str, Any], seeds: int) -> str:
     else:
         said = f"DAgger is not shown to be better or worse than behaviour cloning at any of {of} label counts"
     last = points[-1]
-    scores = " against ".join(f"{last['score'][method][0]:.0f} %" for method in ("dagger", "bc"))
-    gap = difference_words(last["score"]["difference"], seeds, 0, " points")
+    digits = score_digits(found)
+    scores = " against ".join(f"{rounded(last['score'][method][0], digits)} %" for method in ("dagger", "bc"))
+    gap = difference_words(last["score"]["difference"], seeds, digits, " points")
     return f"{found['arena']}, with as many labels: {said}; with {last['labels']:,.0f} labels, {scores} {UNITS[found['score']]} ({gap})."
 
 
@@ -132,6 +133,11 @@ def who_stands_still(found: Mapping[str, Any]) -> str:
         f"{found['arena']}, with {last['labels']:,.0f} labels: behaviour cloning stands still in {bc:.0f} % of its steps, DAgger in "
         f"{dagger:.0f} %, the expert in {found['expert']['still']:.0f} %."
     )
+
+
+def score_digits(found: Mapping[str, Any]) -> int:
+    """Of a percentage: successes are counted, returns are finer."""
+    return 0 if found["score"] == "success" else 1
 
 
 def difference_words(interval: Interval, seeds: int, digits: int, unit: str = "") -> str:
