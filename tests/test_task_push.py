@@ -1,13 +1,18 @@
 """Push: the puck on the spot, pushed there."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from task_table import run
 from test_teleop_support import put
 
+from teleop.devices.habits import OperatorConfig
+from teleop.devices.hand import wanted_action
 from teleop.envs.tasks.push import AREA_M, FAR_M, HALF_HEIGHT_M, RADIUS_M, THERE_M, Push
 from teleop.experts.aim import Wish
 from teleop.experts.push import push_expert
+from teleop.mapping import MappingConfig
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,25 @@ def test_the_expert_goes_behind_first_and_pushes_then(env):
     assert float((aim.pos_m - env.puck_pos_m)[:2] @ behind[:2]) > 0, "on the side away from the goal"
     put_puck(env, 0.0)
     assert push_expert(env, Wish()).stage == "done"
+
+
+def test_the_expert_says_much_the_same_a_hair_beside(env):
+    """Along an episode, with the puck shifted across by half a millimetre at a time: nowhere are opposite answers next to each other."""
+    env.reset(seed=0)
+    rng, stages, step = np.random.default_rng(0), set(), 0
+    while (aim := push_expert(env, Wish())).stage != "done":
+        stages.add(aim.stage)
+        if (step := step + 1) % 3 == 0:
+            before, puck, angle = env.sim_state(), env.puck_pos_m, rng.uniform(0.0, np.pi)
+            answers = []
+            for aside in np.arange(-0.02, 0.02, 0.0005):
+                put(env, "puck", puck + aside * np.array([np.cos(angle), np.sin(angle), 0.0]))
+                answers.append(push_expert(env, Wish()))
+            env.restore(before)
+            jumps = [np.linalg.norm(b.pos_m - a.pos_m) for a, b in pairwise(answers) if "done" not in (a.stage, b.stage)]
+            assert max(jumps) < 0.03
+        env.step(wanted_action(env, aim, OperatorConfig(skill=2.0), MappingConfig()))
+    assert stages == {"behind", "lower", "push", "rise"}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
