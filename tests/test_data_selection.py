@@ -61,7 +61,7 @@ def test_words_name_episodes(rows: list[Row], words: Sequence[str], numbers: lis
 )
 def test_other_words_are_refused_with_what_is_allowed(rows: list[Row], word: str, why: str) -> None:
     allowed = (
-        "allowed: the numbers 0-1, 3-4, ranges of them such as 5-9, all, or an outcome: abandoned, discarded, failure, partial, success"
+        "allowed: the numbers 0-1, 3-4, ranges of them (FIRST-LAST), all, or an outcome: abandoned, discarded, failure, partial, success"
     )
     with pytest.raises(UserError, match=re.escape(f"--episodes {word!r} {why}; {allowed}")):
         select(rows, ["0", word])
