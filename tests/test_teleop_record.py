@@ -74,7 +74,7 @@ def test_one_successful_episode_is_kept_and_the_operator_is_told(recording):
     assert [meta.outcome for _, meta in session.metas()] == [Outcome.SUCCESS, Outcome.ABANDONED]
     lines = recording.output.splitlines()
     assert lines[0] == "device: gamepad (as asked)"
-    assert lines[-1].startswith("kept 1 episode (1 successes, ")
+    assert lines[-1].startswith("kept 1 episode (1 success, ")
     assert lines[-1].endswith(f"in {recording.folder}")
 
 
